@@ -1,0 +1,248 @@
+"""The switch: one process-wide active adapter, loaded when first used.
+
+An adapter is a few modules of plain functions. `Adapter.table` maps the name of an op to the
+engine's own implementation, or, where the engine has none, to the op's body in `kerasish.ops`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+from kerasish import config
+from kerasish.backends import state
+from kerasish.errors import BackendError, BackendMissing, InvalidArgument, StateError
+
+AREAS = ("engine", "array", "manipulation", "nn", "math", "linalg", "image", "random", "optimizer")
+bodies: dict[str, Callable[..., Any]] = {}
+"""The composite ops' reference implementations, by name; filled by `core.op`."""
+
+
+class _Table(dict):
+    """Op name -> implementation, resolved once each."""
+
+    def __init__(self, adapter: Adapter):
+        self.adapter = adapter
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        implementation = self.adapter.lookup(name) or bodies.get(name)
+        if implementation is None:
+            raise BackendError(
+                f"The {self.adapter.name} backend has no operation {name!r}. Use another backend "
+                f"for it: keras.config.set_backend(...), available: {available()}."
+            )
+        self[name] = implementation
+        return implementation
+
+
+class Adapter:
+    """An engine seen through its modules; attributes are looked up in them in order.
+
+    `native` holds the exact Python types known to be this engine's arrays, so that a conversion
+    check is one set lookup; it grows as types are met.
+    """
+
+    def __init__(self, name: str, modules: Iterable[ModuleType]):
+        self.name = name
+        self.modules = tuple(modules)
+        self.table = _Table(self)
+        self.native: set[type] = set(self.lookup("NATIVE") or ())
+        self.adopt: Callable[[Any], Any] = _adopt
+
+    def lookup(self, name: str) -> Any:
+        for module in self.modules:
+            found = vars(module).get(name)
+            if found is not None:
+                return found
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = self.lookup(name)
+        if found is None:
+            raise AttributeError(f"The {self.name} backend defines no {name!r}.")
+        setattr(self, name, found)
+        return found
+
+    def __repr__(self) -> str:
+        return f"<Adapter {self.name}>"
+
+    def owns(self, x: Any) -> bool:
+        """Whether `x` is one of this engine's tensors (a tracer or a tape's array included)."""
+        kind = type(x)
+        if kind in self.native:
+            return True
+        if self.is_tensor(x):
+            self.native.add(kind)
+            return True
+        return False
+
+
+def _adopt(variable: Any) -> Any:
+    """Moves a variable's value to the active backend through the host, bit for bit."""
+    if state.current is not None:
+        state.current.moved(variable)
+    value = variable._home.to_host(variable._value)
+    variable._value = active.variable(value, variable.dtype, variable.trainable, variable)
+    variable._home = active
+    return variable._value
+
+
+class _Unloaded:
+    """Stands for the chosen backend until something is computed; then it is imported."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        global active
+        if active is self:
+            active = load(self.name)
+        return getattr(active, attribute)
+
+
+_registry: dict[str, tuple[str, str, str]] = {
+    # name: (package of the adapter, library that it needs, pip extra)
+    "numpy": ("kerasish.backends.numpy", "numpy", ""),
+    "torch": ("kerasish.backends.torch", "torch", "torch"),
+    "jax": ("kerasish.backends.jax", "jax", "jax"),
+    "tensorflow": ("kerasish.backends.tensorflow", "tensorflow", "tensorflow"),
+    "symbolic": ("kerasish.backends.symbolic", "numpy", ""),
+}
+_loaded: dict[str, Adapter] = {}
+_entry_points_read = False
+
+
+def register_backend(name: str, package: str | ModuleType, requires: str | None = None) -> None:
+    """Adds a backend: a package (or its import path) with the modules of an adapter.
+
+    A package on the entry point group `kerasish.backends` is found without this call.
+    `requires` names the library to import-check; CONTRIBUTING.md tells what the modules define.
+    """
+    if isinstance(package, ModuleType):
+        sys.modules.setdefault(package.__name__, package)
+        package = package.__name__
+    _registry[name] = (package, requires or package.partition(".")[0], "")
+    _loaded.pop(name, None)
+
+
+def _known() -> dict[str, tuple[str, str, str]]:
+    global _entry_points_read
+    if not _entry_points_read:
+        from importlib.metadata import entry_points
+
+        _entry_points_read = True
+        for point in entry_points(group="kerasish.backends"):
+            _registry.setdefault(point.name, (point.value, point.value.partition(".")[0], ""))
+    return _registry
+
+
+def check_name(name: Any) -> str:
+    """The name itself where a backend is registered under it, else an error that lists them."""
+    if name not in _registry and name not in _known():
+        raise InvalidArgument(
+            f"Unknown backend {name!r}. Known: {sorted({*_registry} - {'symbolic'})}. Set KERASISH_BACKEND or call "
+            "keras.config.set_backend with one of these, or register_backend(name, package)."
+        )
+    return name
+
+
+def installed(name: str) -> bool:
+    """Whether the library behind a registered backend can be imported here."""
+    return importlib.util.find_spec(_registry[check_name(name)][1]) is not None
+
+
+def available() -> list[str]:
+    """The registered backends whose library is installed."""
+    return [name for name in _known() if name != "symbolic" and installed(name)]
+
+
+def load(name: str) -> Adapter:
+    """The adapter of that name, importing its engine the first time."""
+    if name in _loaded:
+        return _loaded[name]
+    package, library, extra = _registry[check_name(name)]
+    if not installed(name):
+        mend = f"pip install 'kerasish[{extra}]'" if extra else f"pip install {library}"
+        raise BackendMissing(
+            f"The {name} backend needs {library}, which is not installed. Mend: {mend}. "
+            f"Installed backends: {available()}."
+        )
+    root = importlib.import_module(package)
+    modules = [
+        importlib.import_module(f"{package}.{area}")
+        for area in AREAS
+        if importlib.util.find_spec(f"{package}.{area}") is not None
+    ] if hasattr(root, "__path__") else []
+    _loaded[name] = Adapter(name, modules or [root])
+    return _loaded[name]
+
+
+def switch(name: str) -> None:
+    """Makes the named backend the active one."""
+    global active
+    if active.name == name:
+        return
+    if check_name(name) == "symbolic":
+        raise InvalidArgument("The symbolic adapter infers shapes; it computes nothing.")
+    if state.tracing:
+        raise StateError(
+            f"Cannot switch from {active.name} to {name} inside a compiled function. "
+            "Switch before calling it, or set run_eagerly=True."
+        )
+    active = load(name)
+
+
+def owner(x: Any) -> Adapter | None:
+    """The loaded adapter whose tensor `x` is, the active one first."""
+    for adapter in (active, *_loaded.values()):
+        if not isinstance(adapter, _Unloaded) and adapter.owns(x):
+            return adapter
+    return None
+
+
+def to_host(x: Any) -> Any:
+    """`x` as a NumPy array, whichever engine it lives on."""
+    adapter = owner(x)
+    return x if adapter is None else adapter.to_host(x)
+
+
+active: Any = _Unloaded(check_name(config._initial_backend()))
+
+
+real: Any = None
+"""The engine behind a symbolic run (see `core.symbolic`); `None` outside one."""
+
+
+@contextlib.contextmanager
+def using(adapter: Any) -> Iterator[None]:
+    """An adapter object as the active one for a block; for the library's own mechanisms."""
+    global active, real
+    before, real_before = active, real
+    if adapter.name == "symbolic":
+        real = real or before
+    elif before.name == "symbolic":
+        real = None
+    active = adapter
+    try:
+        yield
+    finally:
+        active, real = before, real_before
+
+
+def concrete() -> contextlib.AbstractContextManager[None]:
+    """The real engine for a block, also inside a symbolic run."""
+    return using(real or active)
+
+
+def host() -> Adapter:
+    """The NumPy adapter, where new variables begin."""
+    return load("numpy")

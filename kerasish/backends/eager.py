@@ -1,0 +1,71 @@
+"""Control flow of engines that run Python as it comes (NumPy and PyTorch share it)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kerasish import backends, tree
+
+
+def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
+    return true_fn() if bool(pred) else false_fn()
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+
+
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any,
+    maximum_iterations: int | None,
+) -> Any:  # fmt: skip
+    nested = isinstance(loop_vars, list | tuple)
+    values = tuple(loop_vars) if nested else (loop_vars,)
+    step = 0
+    while (maximum_iterations is None or step < maximum_iterations) and bool(cond(*values)):
+        out = body(*values)
+        values = tuple(out) if isinstance(out, list | tuple) else (out,)
+        step += 1
+    return type(loop_vars)(values) if nested else values[0]
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any) -> Any:
+    value = init_val
+    for i in range(int(lower), int(upper)):
+        value = body_fun(i, value)
+    return value
+
+
+def scan(
+    f: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool, unroll: Any
+) -> tuple[Any, Any]:
+    leaves = tree.flatten(xs)
+    n = int(length) if length is not None else leaves[0].shape[0]
+    carry, outputs = init, [None] * n
+    for i in reversed(range(n)) if reverse else range(n):
+        x = None if xs is None else tree.map_structure(lambda a, i=i: a[i], xs)
+        carry, outputs[i] = f(carry, x)
+    if not outputs or all(leaf is None for leaf in tree.flatten(outputs[0])):
+        return carry, None
+    stack, convert = backends.active.table["stack"], backends.active.convert
+    return carry, tree.map_structure(
+        lambda *parts: None if parts[0] is None else stack([convert(p) for p in parts], 0),
+        *outputs,
+    )
+
+
+def map(f: Callable[..., Any], xs: Any) -> Any:
+    return scan(lambda carry, x: (carry, f(x)), None, xs, None, False, 1)[1]
+
+
+def call_grad(grad_fn: Callable[..., Any], upstream: Sequence[Any]) -> Any:
+    """Calls a custom gradient; `def grad(*args, upstream=None)` gets its gradient by keyword."""
+    parameters = inspect.signature(grad_fn).parameters
+    by_keyword = "upstream" in parameters and any(
+        p.kind is p.VAR_POSITIONAL for p in parameters.values()
+    )
+    if by_keyword:
+        return grad_fn(upstream=upstream[0] if len(upstream) == 1 else tuple(upstream))
+    return grad_fn(*upstream)

@@ -1,0 +1,304 @@
+"""JAX: state, conversion, gradients, compilation and control flow."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.experimental.sparse
+import jax.numpy as jnp
+import numpy as np
+
+from kerasish import backends, dtypes, tree
+from kerasish.backends import state
+from kerasish.backends.eager import call_grad
+from kerasish.errors import BackendError, StateError
+
+
+
+def is_tensor(x: Any) -> bool:
+    return isinstance(x, jax.Array)
+
+
+def native_dtype(name: str) -> Any:
+    return jax.dtypes.canonicalize_dtype(dtypes.numpy_dtype(name))
+
+
+def dtype_of(x: Any) -> str:
+    return x.dtype.name
+
+FLOAT_DTYPES = frozenset(
+    dtypes.numpy_dtype(n) for n in (*dtypes.FLOATS, *dtypes.COMPLEX)
+)
+
+
+def scalar(value: Any, dtype: str) -> Any:
+    return np.asarray(value).astype(native_dtype(dtype))[()]
+
+
+def explainable(error: Exception) -> bool:
+    # JAX's own tracer errors say more than any rewording.
+    return isinstance(error, ValueError | TypeError | IndexError) and not isinstance(
+        error, jax.errors.JAXTypeError | jax.errors.JAXIndexError
+    )
+
+
+def convert(x: Any, dtype: str | None = None) -> Any:
+    if isinstance(x, jax.Array):
+        return x if dtype is None else cast(x, dtype)
+    if type(x) in (list, tuple) and any(isinstance(leaf, jax.Array) for leaf in tree.flatten(x)):
+        return jnp.asarray(x, None if dtype is None else native_dtype(dtype))
+    if isinstance(x, jax.experimental.sparse.JAXSparse):
+        return x
+    return from_host(dtypes.host_array(backends.to_host(x), dtype))
+
+
+def cast(x: Any, dtype: str) -> Any:
+    target = native_dtype(dtype)
+    if x.dtype == target:
+        return x
+    if jnp.iscomplexobj(x) and target.kind != "c":
+        x = x.real
+    return x.astype(target)
+
+
+def to_host(x: Any) -> np.ndarray:
+    return np.asarray(x)
+
+
+def from_host(x: np.ndarray) -> Any:
+    # A copy: on the CPU jnp.asarray may share the caller's memory, which a donation would reuse.
+    return jnp.array(x, native_dtype(x.dtype.name))
+
+
+stop_gradient = jax.lax.stop_gradient
+
+
+def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) -> Any:
+    return jnp.array(value, native_dtype(dtype))
+
+
+def assign(held: Any, value: Any) -> Any:
+    if isinstance(value, jax.core.Tracer):
+        raise StateError(
+            "A variable was assigned inside a JAX transformation that does not know of it. Use "
+            "keras.function, keras.value_and_grad or a StatelessScope, or build the layer before."
+        )
+    return value
+
+
+block_until_ready = jax.block_until_ready
+
+
+@contextlib.contextmanager
+def device_scope(name: str) -> Iterator[None]:
+    kind, _, index = name.partition(":")
+    kind = {"cuda": "gpu"}.get(kind, kind)
+    try:
+        target = jax.devices(kind)[int(index or 0)]
+    except (RuntimeError, IndexError):
+        raise BackendError(f"JAX sees no device {name!r} here. Devices: {devices()}.") from None
+    with jax.default_device(target):
+        yield
+
+
+def devices(kind: str | None = None) -> list[str]:
+    return [
+        f"{d.platform}:{d.id}" for d in jax.devices() if kind is None or d.platform == kind
+    ]
+
+
+@contextlib.contextmanager
+def inference() -> Iterator[None]:
+    yield
+
+
+def value_and_grad(
+    fn: Callable[..., Any], variables: Sequence[Any], args: Sequence[Any] = ()
+) -> tuple[tuple[Any, Any], list[Any]]:
+    """((value, aux), gradients) of `fn(*args) -> (value, aux)`."""
+    written: list[Any] = []
+
+    def pure(values: list[Any], inputs: list[Any]) -> Any:
+        with state.Frame(zip(variables, values, strict=True)) as frame:
+            value, aux = fn(*inputs)
+        written[:] = frame.changes
+        return value, (aux, list(frame.changes.values()))
+
+    (value, (aux, changes)), (grads, input_grads) = jax.value_and_grad(
+        pure, argnums=(0, 1), has_aux=True
+    )([v.value for v in variables], [convert(x) for x in args])
+    state.commit(dict(zip(written, changes, strict=True)))
+    return (value, aux), [*grads, *input_grads]
+
+
+def compile(
+    fn: Callable[..., Any], variables: Sequence[Any] | None = None, *,
+    donate: bool = False, static: Sequence[int] = (), **_: Any,
+) -> Callable[..., Any]:  # fmt: skip
+    """Jits `fn`, with the state that it reads and writes lifted in and out.
+
+    Without `variables` they are found by an abstract run at the first call.
+    """
+    if variables is None:
+        return _compile_discovering(fn)
+    adapter = backends.active
+    variables = list(variables)
+    known = {id(v) for v in variables}
+    changed: dict[Any, list[int]] = {}
+
+    def pure(values: list[Any], args: Any, kwargs: Any) -> Any:
+        state.tracing += 1
+        try:
+            with state.Frame(zip(variables, values, strict=True)) as frame:
+                out = fn(*args, **kwargs)
+                if unknown := [v.path for k, v in frame.written.items() if k not in known]:
+                    raise StateError(
+                        f"A compiled function wrote to variables that it does not know: {unknown}."
+                        " Create them in build() or __init__, before the first compiled step."
+                    )
+                which = range(len(variables)) if donate else [
+                    i for i, v in enumerate(variables) if id(v) in frame.written
+                ]
+                new = {i: variables[i]._value for i in which}
+        finally:
+            state.tracing -= 1
+        return out, new
+
+    jitted = jax.jit(pure, donate_argnums=(0,) if donate else ())
+
+    def compiled(*args: Any, **kwargs: Any) -> Any:
+        if state.current is not None:  # inside another trace: part of it
+            return fn(*args, **kwargs)
+        values = [v._value if v._home is adapter else v.value for v in variables]
+        out, new = jitted(values, args, kwargs)
+        for i, value in new.items():
+            variables[i]._value = value
+        return out
+
+    return compiled
+
+
+def _compile_discovering(fn: Callable[..., Any]) -> Callable[..., Any]:
+    compiled: list[Callable[..., Any]] = []
+
+    @functools.wraps(fn)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if state.current is not None:
+            return fn(*args, **kwargs)
+        if not compiled:
+            compiled.append(compile(fn, _variables_of(fn, args, kwargs)))
+        return compiled[0](*args, **kwargs)
+
+    return wrapper
+
+
+def _variables_of(fn: Callable[..., Any], args: Any, kwargs: Any) -> list[Any]:
+    """The variables that `fn` reads, found by running it abstractly under an adapter whose
+    `adopt`, called because no variable is at home there, takes note of each."""
+    recorder = copy.copy(backends.active)
+    recorder.__dict__["table"] = backends.active.table
+    found: dict[int, Any] = {}
+    before = backends.active
+
+    def adopt(variable: Any) -> Any:
+        if state.current is not None:
+            state.current.moved(variable)
+        found[id(variable)] = variable
+        if variable._home is before:
+            return variable._value
+        return from_host(variable._home.to_host(variable._value))
+
+    recorder.adopt = adopt
+    backends.active = recorder
+    state.tracing += 1
+    try:
+        with state.Frame() as frame:
+            jax.eval_shape(lambda a, k: _arrays_only(fn(*a, **k)), args, kwargs)
+        found.update(frame.written)
+    finally:
+        state.tracing -= 1
+        backends.active = before
+    return list(found.values())
+
+
+def _arrays_only(out: Any) -> Any:
+    return [leaf for leaf in tree.flatten(out) if is_tensor(leaf)]
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f(*args)` returns `(value, grad_fn)`; `grad_fn(*upstream)` gives a gradient per argument."""
+
+    @jax.custom_vjp
+    def function(*args: Any) -> Any:
+        return f(*args)[0]
+
+    def backward(args: Any, upstream: Any) -> Any:
+        # The rule is asked for again on the saved arguments: closures over tracers of the
+        # forward pass must not survive it.
+        _, grad_fn = f(*args)
+        upstream = upstream if isinstance(upstream, tuple | list) else (upstream,)
+        grads = call_grad(grad_fn, upstream)
+        return tuple(grads) if isinstance(grads, tuple | list) else (grads,)
+
+    function.defvjp(lambda *args: (f(*args)[0], args), backward)
+    return function
+
+
+def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
+    return jax.lax.cond(pred, true_fn, false_fn)
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    return jax.lax.switch(index, branches, *operands)
+
+
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any,
+    maximum_iterations: int | None,
+) -> Any:  # fmt: skip
+    nested = isinstance(loop_vars, list | tuple)
+    start = tuple(loop_vars) if nested else (loop_vars,)
+
+    def go_on(carry: Any) -> Any:
+        step, values = carry
+        wanted = cond(*values)
+        if maximum_iterations is None:
+            return wanted
+        return jnp.logical_and(wanted, step < maximum_iterations)
+
+    def advance(carry: Any) -> Any:
+        step, values = carry
+        out = body(*values)
+        return step + 1, tuple(out) if isinstance(out, list | tuple) else (out,)
+
+    _, values = jax.lax.while_loop(go_on, advance, (0, tree.map_structure(jnp.asarray, start)))
+    return type(loop_vars)(values) if nested else values[0]
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any) -> Any:
+    return jax.lax.fori_loop(lower, upper, body_fun, init_val)
+
+
+def scan(
+    f: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool, unroll: Any
+) -> tuple[Any, Any]:
+    return jax.lax.scan(f, init, xs, length=length, reverse=reverse, unroll=unroll)
+
+
+def map(f: Callable[..., Any], xs: Any) -> Any:
+    return jax.lax.map(f, xs)
+
+
+def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
+    return jax.vmap(function)(elements)
+
+
+def eval_shape(fn: Callable[..., Any], specs: Sequence[Any]) -> Any:
+    return jax.eval_shape(fn, *tree.map_structure(
+        lambda s: jax.ShapeDtypeStruct(s.shape, native_dtype(s.dtype)), list(specs)
+    ))

@@ -1,0 +1,1 @@
+"""Gradient rules of NumPy's elementwise functions and reductions."""

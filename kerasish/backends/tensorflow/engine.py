@@ -1,0 +1,274 @@
+"""TensorFlow: state, conversion, gradients, compilation and control flow."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasish import backends, dtypes, tree
+from kerasish.backends import state
+from kerasish.backends.eager import call_grad
+from kerasish.errors import BackendError
+
+for _gpu in tf.config.list_physical_devices("GPU"):
+    # Without this TensorFlow takes the whole of a GPU, and leaves nothing to a switch of engines.
+    with contextlib.suppress(RuntimeError):
+        tf.config.experimental.set_memory_growth(_gpu, True)
+
+
+def is_tensor(x: Any) -> bool:
+    return tf.is_tensor(x) and not hasattr(type(x), "_is_variable")
+
+
+def native_dtype(name: str) -> tf.DType:
+    return tf.as_dtype(name)
+
+
+def dtype_of(x: Any) -> str:
+    return x.dtype.name
+
+FLOAT_DTYPES = frozenset(tf.as_dtype(n) for n in (*dtypes.FLOATS, *dtypes.COMPLEX))
+
+
+def scalar(value: Any, dtype: str) -> Any:
+    return tf.cast(value, dtype) if isinstance(value, complex) else tf.constant(value, dtype)
+
+
+def explainable(error: Exception) -> bool:
+    return isinstance(
+        error, ValueError | TypeError | IndexError | tf.errors.InvalidArgumentError
+    ) and not isinstance(error, NotImplementedError)
+
+
+def convert(x: Any, dtype: str | None = None) -> Any:
+    if is_tensor(x):
+        return x if dtype is None else cast(x, dtype)
+    if type(x) in (list, tuple) and any(is_tensor(leaf) for leaf in tree.flatten(x)):
+        x = tf.convert_to_tensor(x)
+        return x if dtype is None else cast(x, dtype)
+    return from_host(dtypes.host_array(backends.to_host(x), dtype))
+
+
+def cast(x: Any, dtype: str) -> Any:
+    if x.dtype.name == dtype:
+        return x
+    if isinstance(x, tf.SparseTensor):
+        return tf.cast(x, dtype)
+    if x.dtype.is_complex and not tf.as_dtype(dtype).is_complex:
+        x = tf.math.real(x)
+    return tf.cast(x, dtype)
+
+
+def to_host(x: Any) -> np.ndarray:
+    if isinstance(x, tf.SparseTensor):
+        x = tf.sparse.to_dense(x)
+    elif isinstance(x, tf.IndexedSlices):
+        x = tf.convert_to_tensor(x)
+    if not hasattr(x, "numpy"):
+        raise BackendError(
+            "A symbolic TensorFlow tensor has no values yet: it is inside a tf.function. Move the "
+            "conversion out of the compiled step, or compile the model with run_eagerly=True."
+        )
+    return np.asarray(x.numpy())
+
+
+def from_host(x: np.ndarray) -> Any:
+    return tf.convert_to_tensor(x)
+
+
+stop_gradient = tf.stop_gradient
+
+
+def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) -> tf.Variable:
+    # One tf.Variable for the whole life of ours: compiled functions hold on to the object, so a
+    # value that comes home from another backend is assigned into it.
+    held = getattr(owner, "_tf_variable", None)
+    if held is not None and held.shape == value.shape and held.dtype.name == dtype:
+        held.assign(value)
+        return held
+    with tf.init_scope():
+        held = tf.Variable(value, dtype=dtype, trainable=trainable)
+    if owner is not None:
+        owner._tf_variable = held
+    return held
+
+
+def assign(held: Any, value: Any) -> Any:
+    held.assign(value)
+    return held
+
+
+def block_until_ready(x: Any) -> Any:
+    tree.map_structure(lambda leaf: leaf.numpy() if hasattr(leaf, "numpy") else leaf, x)
+    return x
+
+
+@contextlib.contextmanager
+def device_scope(name: str) -> Iterator[None]:
+    known = devices() + ["cpu", "gpu"] if devices("gpu") else [*devices(), "cpu"]
+    if name.replace("cuda", "gpu") not in known:
+        raise BackendError(f"TensorFlow sees no device {name!r} here. Devices: {devices()}.")
+    with tf.device(name.replace("cuda", "gpu")):
+        yield
+
+
+def devices(kind: str | None = None) -> list[str]:
+    return [
+        d.name.removeprefix("/physical_device:").lower()
+        for d in tf.config.list_physical_devices(kind.upper() if kind else None)
+    ]
+
+
+@contextlib.contextmanager
+def inference() -> Iterator[None]:
+    yield
+
+
+def value_and_grad(
+    fn: Callable[..., Any], variables: Sequence[Any], args: Sequence[Any] = ()
+) -> tuple[tuple[Any, Any], list[Any]]:
+    """((value, aux), gradients) of `fn(*args) -> (value, aux)`."""
+    inputs = [convert(x) for x in args]
+    leaves = [v.value for v in variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        for x in (*leaves, *inputs):
+            tape.watch(x)
+        value, aux = fn(*inputs)
+    grads = tape.gradient(
+        value, leaves + inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    return (value, aux), [
+        tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads
+    ]
+
+
+def compile(
+    fn: Callable[..., Any], variables: Sequence[Any] | None = None, *,
+    jit_compile: bool | None = None, **_: Any,
+) -> Callable[..., Any]:  # fmt: skip
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        state.tracing += 1
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            state.tracing -= 1
+
+    adapter = backends.active
+    variables = list(variables or ())
+    function = tf.function(
+        traced, autograph=False, jit_compile=bool(jit_compile), reduce_retracing=True
+    )
+
+    def compiled(*args: Any, **kwargs: Any) -> Any:
+        for v in variables:  # values that were trained elsewhere come home before the call
+            if v._home is not adapter:
+                v.value  # noqa: B018
+        return function(*args, **kwargs)
+
+    return compiled
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f(*args)` returns `(value, grad_fn)`; `grad_fn(*upstream)` gives a gradient per argument."""
+
+    def with_plain_rule(*args: Any, **kwargs: Any) -> Any:
+        value, grad_fn = f(*args, **kwargs)
+        return value, lambda *upstream: call_grad(grad_fn, upstream)
+
+    return tf.custom_gradient(with_plain_rule)
+
+
+def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
+    return tf.cond(tf.convert_to_tensor(pred), true_fn, false_fn)
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    index = tf.clip_by_value(tf.cast(index, "int32"), 0, len(branches) - 1)
+    return tf.switch_case(index, [lambda f=f: f(*operands) for f in branches])
+
+
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any,
+    maximum_iterations: int | None,
+) -> Any:  # fmt: skip
+    nested = isinstance(loop_vars, list | tuple)
+    start = tuple(loop_vars) if nested else (loop_vars,)
+
+    def advance(*values: Any) -> tuple[Any, ...]:
+        out = body(*values)
+        return tuple(out) if isinstance(out, list | tuple) else (out,)
+
+    values = tf.while_loop(cond, advance, start, maximum_iterations=maximum_iterations)
+    return type(loop_vars)(values) if nested else values[0]
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any) -> Any:
+    return tf.while_loop(
+        lambda i, _: i < upper, lambda i, v: (i + 1, body_fun(i, v)),
+        (tf.convert_to_tensor(lower), init_val),
+    )[1]
+
+
+def scan(
+    f: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool, unroll: Any
+) -> tuple[Any, Any]:
+    leaves = [tf.convert_to_tensor(x) for x in tree.flatten(xs) if x is not None]
+    xs = tree.map_structure(lambda x: None if x is None else tf.convert_to_tensor(x), xs)
+    init = tree.map_structure(lambda x: None if x is None else convert(x), init)
+    n = length if length is not None else (leaves[0].shape[0] or tf.shape(leaves[0])[0])
+    if isinstance(n, int) and (unroll is True or unroll >= n > 0) and n <= 64:
+        from kerasish.backends.eager import scan as unrolled
+
+        return unrolled(f, init, xs, n, reverse, unroll)
+
+    def step(i: Any, carry: Any) -> Any:
+        return f(carry, tree.map_structure(lambda x: None if x is None else tf.gather(x, i), xs))
+
+    _, sample = tf.nest.map_structure(
+        lambda x: x, _abstract(lambda c: step(tf.constant(0), c), init)
+    )
+    arrays = tree.map_structure(
+        lambda s: None if s is None else tf.TensorArray(s.dtype, n, element_shape=s.shape), sample
+    )
+
+    def advance(k: Any, carry: Any, arrays: Any) -> Any:
+        i = n - 1 - k if reverse else k
+        carry, y = step(i, carry)
+        arrays = tree.map_structure(
+            lambda a, v: None if a is None else a.write(i, convert(v)), arrays, y
+        )
+        return k + 1, carry, arrays
+
+    _, carry, arrays = tf.while_loop(
+        lambda k, *_: k < n, advance, (tf.constant(0), init, arrays), maximum_iterations=n
+    )
+    return carry, tree.map_structure(lambda a: None if a is None else a.stack(), arrays)
+
+
+def _abstract(fn: Callable[..., Any], *args: Any) -> Any:
+    """The outputs of `fn` as graph tensors of a scratch graph: shapes and dtypes, no values."""
+    specs = tree.map_structure(
+        lambda x: None if x is None else tf.TensorSpec(x.shape, x.dtype), list(args)
+    )
+    return tf.function(fn, autograph=False).get_concrete_function(*specs).structured_outputs
+
+
+def map(f: Callable[..., Any], xs: Any) -> Any:
+    return scan(lambda carry, x: (carry, f(x)), tf.constant(0), xs, None, False, 1)[1]
+
+
+def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
+    return tf.vectorized_map(function, elements)
+
+
+def eval_shape(fn: Callable[..., Any], specs: Sequence[Any]) -> Any:
+    native = tree.map_structure(
+        lambda s: tf.TensorSpec(s.shape, native_dtype(s.dtype)), list(specs)
+    )
+    graph = tf.__internal__.FuncGraph("eval_shape")
+    with graph.as_default():
+        return fn(*tree.map_structure(lambda s: tf.compat.v1.placeholder(s.dtype, s.shape), native))

@@ -1,0 +1,253 @@
+"""PyTorch: state, conversion, gradients, compilation and control flow."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from kerasish import dtypes, tree
+from kerasish.backends import state
+from kerasish.backends.eager import call_grad, cond, fori_loop, map, scan, switch, while_loop
+from kerasish.errors import BackendError
+
+__all__ = ["cond", "fori_loop", "map", "scan", "switch", "while_loop"]
+
+NATIVE = (torch.Tensor, torch.nn.Parameter)
+_DTYPES = {
+    name: getattr(torch, name)
+    for name in dtypes.ALLOWED - {"string", "int4", "uint4"}
+    if hasattr(torch, name)
+}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+is_tensor = torch.is_tensor
+
+
+def _default_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+_device = _default_device()
+
+
+def device() -> torch.device:
+    """Where new tensors go: the GPU when torch sees one."""
+    return _device
+
+
+@contextlib.contextmanager
+def device_scope(name: str) -> Iterator[None]:
+    global _device
+    before = _device
+    target = torch.device(name.replace("gpu", "cuda") if name.startswith("gpu") else name)
+    if target.type not in ("cpu", "meta") and target.type != _default_device().type:
+        raise BackendError(
+            f"torch sees no device {name!r} here. Devices: {devices()}."
+        )
+    _device = target
+    try:
+        yield
+    finally:
+        _device = before
+
+
+def devices(kind: str | None = None) -> list[str]:
+    found = [f"gpu:{i}" for i in range(torch.cuda.device_count())] + ["cpu:0"]
+    return [d for d in found if kind is None or d.startswith(kind)]
+
+
+def native_dtype(name: str) -> torch.dtype:
+    try:
+        return _DTYPES[name]
+    except KeyError:
+        raise BackendError(
+            f"torch has no dtype {name!r}. Cast to one of {sorted(_DTYPES)} first."
+        ) from None
+
+
+def dtype_of(x: Any) -> str:
+    return _NAMES[x.dtype]
+
+FLOAT_DTYPES = frozenset(
+    _DTYPES[n] for n in (*dtypes.FLOATS, *dtypes.COMPLEX)
+)
+
+
+@functools.lru_cache(maxsize=1024)
+def _scalar(value: Any, dtype: str, device: torch.device, kind: type) -> torch.Tensor:
+    return torch.tensor(value, dtype=_DTYPES[dtype], device=device)
+
+
+def scalar(value: Any, dtype: str) -> torch.Tensor:
+    return _scalar(value, dtype, _device, type(value))
+
+
+def explainable(error: Exception) -> bool:
+    return isinstance(error, ValueError | TypeError | IndexError | RuntimeError) and not isinstance(
+        error, torch.OutOfMemoryError | RecursionError
+    )
+
+
+def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
+    if isinstance(x, torch.Tensor):
+        if x.device != _device and x.device.type != "meta":
+            x = x.to(_device)
+        return x if dtype is None else cast(x, dtype)
+    if type(x) in (list, tuple) and any(isinstance(leaf, torch.Tensor) for leaf in x):
+        x = torch.stack([convert(leaf) for leaf in x])
+        return x if dtype is None else cast(x, dtype)
+    if type(x) in (bool, int, float):
+        name = dtype or dtypes.standardize(type(x))
+        if type(x) is int and dtype is None and not -(2**31) <= x < 2**31:
+            name = "int64"
+        return torch.tensor(x, dtype=_DTYPES[name], device=_device)
+    return from_host(dtypes.host_array(x, dtype))
+
+
+def cast(x: torch.Tensor, dtype: str) -> torch.Tensor:
+    target = native_dtype(dtype)
+    if x.dtype is target:
+        return x
+    if x.is_complex() and not target.is_complex:
+        x = x.real
+    return x.to(target)
+
+
+def to_host(x: Any) -> np.ndarray:
+    x = x.detach()
+    if x.is_sparse or x.layout != torch.strided:
+        x = x.to_dense()
+    if x.dtype is torch.bfloat16:
+        return x.cpu().contiguous().view(torch.int16).numpy().view(dtypes.numpy_dtype("bfloat16"))
+    if x.dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
+        raw = x.cpu().contiguous().view(torch.uint8).numpy()
+        return raw.view(dtypes.numpy_dtype(_NAMES[x.dtype]))
+    return x.cpu().resolve_conj().resolve_neg().numpy()
+
+
+def from_host(x: np.ndarray) -> torch.Tensor:
+    if x.dtype.kind == "V" or x.dtype.name in ("bfloat16", *dtypes.FLOAT8):
+        name = x.dtype.name
+        integers = np.ascontiguousarray(x).view(f"uint{x.dtype.itemsize * 8}").copy()
+        return torch.from_numpy(integers.view(f"int{x.dtype.itemsize * 8}")).view(
+            _DTYPES[name]
+        ).to(_device)
+    if not x.flags.writeable or any(s < 0 for s in x.strides):
+        x = x.copy()
+    return torch.from_numpy(x).to(_device)
+
+
+def stop_gradient(variable: Any) -> Any:
+    return variable.detach()
+
+
+def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) -> torch.Tensor:
+    held = from_host(np.array(value, dtypes.numpy_dtype(dtype), order="C"))
+    # A leaf that asks for gradients, so that a user's own loss.backward() finds it.
+    differentiable = trainable and (held.is_floating_point() or held.is_complex())
+    return held.requires_grad_() if differentiable else held
+
+
+def set_trainable(held: torch.Tensor, trainable: bool) -> None:
+    if held.is_leaf and (held.is_floating_point() or held.is_complex()):
+        held.requires_grad_(trainable)
+
+
+def assign(held: torch.Tensor, value: Any) -> torch.Tensor:
+    with torch.no_grad():
+        held.copy_(value)
+    return held
+
+
+def block_until_ready(x: Any) -> Any:
+    if _device.type == "cuda":
+        torch.cuda.synchronize()
+    return x
+
+
+inference = torch.no_grad
+
+
+def value_and_grad(
+    fn: Callable[..., Any], variables: Sequence[Any], args: Sequence[Any] = ()
+) -> tuple[tuple[Any, Any], list[Any]]:
+    """((value, aux), gradients) of `fn(*args) -> (value, aux)`."""
+    global _depth
+    _depth += 1
+    try:
+        with torch.enable_grad():
+            leaves = [v.value for v in variables]
+            frozen = [i for i, leaf in enumerate(leaves) if not leaf.requires_grad]
+            for i in frozen:
+                leaves[i] = leaves[i].detach().requires_grad_()
+            inputs = [convert(x) for x in args]
+            inputs = [x if x.requires_grad else x.detach().requires_grad_() for x in inputs]
+            if frozen:
+                with state.Frame([(variables[i], leaves[i]) for i in frozen]) as frame:
+                    value, aux = fn(*inputs)
+                state.commit({v: x.detach() for v, x in frame.changes.items()})
+            else:
+                value, aux = fn(*inputs)
+    finally:
+        _depth -= 1
+    wrt = leaves + inputs
+    if not value.requires_grad:
+        return (value, aux), [torch.zeros_like(x) for x in wrt]
+    grads = torch.autograd.grad(
+        value, wrt, create_graph=_depth > 0, allow_unused=True, materialize_grads=True
+    )
+    if _depth == 0:
+        value = value.detach()
+        aux = tree.map_structure(lambda x: x.detach() if torch.is_tensor(x) else x, aux)
+    return (value, aux), list(grads)
+
+
+_depth = 0
+"""How many gradients are being recorded; inner ones must stay differentiable."""
+
+
+def compile(
+    fn: Callable[..., Any], variables: Sequence[Any] | None = None, **_: Any
+) -> Callable[..., Any]:
+    """Eager: measured, torch.compile costs most models more than it gives on a CPU."""
+    return fn
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f(*args)` returns `(value, grad_fn)`; `grad_fn(*upstream)` gives a gradient per argument."""
+    class Custom(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *args: Any) -> Any:
+            value, ctx.grad_fn = f(*[
+                a.detach() if isinstance(a, torch.Tensor) else a for a in args
+            ])
+            return value
+
+        @staticmethod
+        def backward(ctx: Any, *upstream: Any) -> Any:
+            return call_grad(ctx.grad_fn, upstream)
+
+    return lambda *args, **kwargs: (
+        Custom.apply(*args) if not kwargs else f(*args, **kwargs)[0]
+    )
+
+
+def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
+    return torch.vmap(function, randomness="different")(elements)
+
+
+def eval_shape(fn: Callable[..., Any], specs: Sequence[Any]) -> Any:
+    """Runs `fn` on torch's meta device, where tensors have shapes and no memory."""
+    with torch.no_grad(), device_scope("meta"), torch.device("meta"):
+        return fn(*tree.map_structure(
+            lambda s: torch.empty(s.shape, dtype=native_dtype(s.dtype), device="meta"),
+            list(specs),
+        ))

@@ -1,0 +1,1 @@
+"""State and tracing: variables, symbolic tensors, scopes and the `op` decorator."""

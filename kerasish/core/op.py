@@ -1,0 +1,303 @@
+"""The `op` decorator: the only machinery between a public function and an engine.
+
+An op is a documented signature. Called with tensors, it converts the arguments it was told to
+convert and calls the active adapter's function of its name, or its own body where the adapter
+has none. Called with a `KerasTensor`, it infers the result's shape and dtype and records a node.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from kerasish import backends, dtypes
+from kerasish.errors import DTypeError, InvalidArgument, KerasishError
+
+F = TypeVar("F", bound=Callable[..., Any])
+_SCALARS = (bool, int, float, complex)
+
+
+class SymbolicArgument(Exception):
+    """Raised inside a call that turns out to have a symbolic argument."""
+
+
+def is_symbolic(x: Any) -> bool:
+    """Whether `x` is a `KerasTensor` (they set this attribute on their class)."""
+    return getattr(type(x), "_is_symbolic", False)
+
+
+def _any_symbolic(x: Any) -> bool:
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return any(_any_symbolic(y) for y in x)
+    if kind is dict:
+        return any(_any_symbolic(y) for y in x.values())
+    return is_symbolic(x)
+
+
+def _values(x: Any) -> Any:
+    """`x` with Variables, also inside lists, tuples and dicts, replaced by their values."""
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return kind([_values(y) for y in x])
+    if kind is dict:
+        return {k: _values(v) for k, v in x.items()}
+    return x.value if hasattr(kind, "_is_variable") else x
+
+
+def tensor(x: Any) -> Any:
+    """The active engine's tensor for a tensor, Variable, array, list or Python scalar."""
+    active = backends.active
+    if type(x) in active.native:
+        return x
+    if is_symbolic(x):
+        raise SymbolicArgument
+    if hasattr(type(x), "_is_variable"):
+        return x.value
+    if active.owns(x):
+        return active.convert(x)
+    if (type(x) is list or type(x) is tuple) and x:
+        if _any_symbolic(x):
+            raise SymbolicArgument
+        x = _values(x)
+    return active.convert(x)
+
+
+def _promote(values: list[Any], floating: bool) -> list[Any]:
+    """All values as tensors of their common dtype; Python scalars are weak."""
+    active = backends.active
+    values = [x if type(x) in _SCALARS or x is None else tensor(x) for x in values]
+    kinds = [
+        type(x) if type(x) in _SCALARS else active.dtype_of(x) for x in values if x is not None
+    ]
+    target = dtypes.result_type(*kinds, float) if floating else dtypes.result_type(*kinds)
+    return [
+        None if x is None
+        else active.scalar(x, target) if type(x) in _SCALARS
+        else active.cast(x, target)
+        for x in values
+    ]  # fmt: skip
+
+
+@overload
+def op(fn: F) -> F: ...
+@overload
+def op(*, convert: str = "", float: str = "", common: str = "") -> Callable[[F], F]: ...
+
+
+def op(fn: Any = None, *, convert: str = "", float: str = "", common: str = "") -> Any:
+    """Makes a function an op. Each option names arguments, separated by spaces.
+
+    Args:
+        convert: made tensors, their dtype kept.
+        float: made tensors and promoted together with the float type: integers become floatx.
+        common: made tensors and promoted to their common dtype.
+
+    A name with a star, as in `common="*xs"`, is a list of arrays. A function whose body is
+    empty is a primitive, which every adapter must define.
+    """
+    if fn is None:
+        return lambda fn: op(fn, convert=convert, float=float, common=common)
+    name = fn.__name__
+    parameters = list(inspect.signature(fn).parameters.values())
+    if not _is_empty(fn):
+        backends.bodies[name] = fn
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        wrapper = _variadic(fn, name)
+    else:
+        wrapper = _positional(fn, name, parameters, convert, float, common)
+    wrapper.op_name = name  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _is_empty(fn: Callable[..., Any]) -> bool:
+    empty = (_empty, _ellipsis, _bare)
+    return fn.__code__.co_code in [f.__code__.co_code for f in empty]
+
+
+def _empty() -> None:
+    """An empty body, to compare with."""
+
+
+def _ellipsis() -> None:
+    """A body of three dots."""
+    ...
+
+
+def _bare() -> None: ...
+
+
+def _record(wrapper: Any, args: Any, kwargs: Any) -> Any:
+    from kerasish.core import symbolic
+
+    return symbolic.record(wrapper, args, kwargs)
+
+
+def _variadic(fn: Any, name: str) -> Any:
+    @functools.wraps(fn)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if _any_symbolic(args) or (kwargs and _any_symbolic(kwargs)):
+            return _record(wrapper, args, kwargs)
+        args, kwargs = _values(args), _values(kwargs)
+        implementation = backends.active.table[name]
+        try:
+            return implementation(*args, **kwargs)
+        except Exception as error:
+            raise_explained(error, name, [*zip(map(str, range(len(args))), args, strict=True)])
+
+    return wrapper
+
+
+def _positional(
+    fn: Any, name: str, parameters: list[Any], convert: str, float: str, common: str
+) -> Any:
+    names = [p.name for p in parameters]
+    index = {n: i for i, n in enumerate(names)}
+    count = len(names)
+    defaults = tuple(p.default for p in parameters)
+    required = sum(p.default is p.empty for p in parameters)
+    groups: dict[str, list[int]] = {"convert": [], "float": [], "common": []}
+    lists: dict[str, list[int]] = {"convert": [], "float": [], "common": []}
+    for kind, text in (("convert", convert), ("float", float), ("common", common)):
+        for word in text.split():
+            (lists if word[0] == "*" else groups)[kind].append(index[word.lstrip("*")])
+    arrays = {i for group in (*groups.values(), *lists.values()) for i in group}
+    others = [i for i in range(count) if i not in arrays]
+    plain = not arrays
+
+    def prepare(args: tuple[Any, ...]) -> list[Any]:
+        values = list(args)
+        for i in others:
+            x = values[i]
+            kind = type(x)
+            if kind is list or kind is tuple or kind is dict:
+                if _any_symbolic(x):
+                    raise SymbolicArgument
+                values[i] = _values(x)
+            elif is_symbolic(x):
+                raise SymbolicArgument
+            elif hasattr(kind, "_is_variable"):
+                values[i] = x.value
+        for i in groups["convert"]:
+            if values[i] is not None:
+                values[i] = tensor(values[i])
+        for i in lists["convert"]:
+            values[i] = [tensor(x) for x in values[i]]
+        for kind in ("common", "float"):
+            if group := groups[kind]:
+                promoted = _promote([values[i] for i in group], kind == "float")
+                for i, x in zip(group, promoted, strict=True):
+                    values[i] = x
+            for i in lists[kind]:
+                if not isinstance(values[i], list | tuple):
+                    values[i] = list(tensor(values[i]))
+                values[i] = _promote(list(values[i]), kind == "float")
+        return values
+
+    def complete(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        if len(args) > count:
+            raise TypeError(f"ops.{name} takes {count} arguments ({', '.join(names)}), "
+                            f"got {len(args)}.")
+        values = [*args, *defaults[len(args):]]
+        for key, value in kwargs.items():
+            i = index.get(key)
+            if i is None:
+                raise TypeError(f"ops.{name} has no argument {key!r}. It takes: "
+                                f"{', '.join(names)}.")
+            if i < len(args):
+                raise TypeError(f"ops.{name} got argument {key!r} twice.")
+            values[i] = value
+        for i in range(len(args), required):
+            if values[i] is inspect.Parameter.empty:
+                raise TypeError(f"ops.{name} misses its argument {names[i]!r}.")
+        return tuple(values)
+
+    def general(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        full = complete(args, kwargs)
+        try:
+            values = prepare(full)
+        except SymbolicArgument:
+            return _record(wrapper, args, kwargs)
+        except Exception as error:
+            raise_explained(error, name, [*zip(names, full, strict=True)])
+        implementation = backends.active.table[name]
+        if plain:
+            return implementation(*values)
+        try:
+            return implementation(*values)
+        except Exception as error:
+            raise_explained(error, name, [*zip(names, values, strict=True)])
+
+    # The fast ways: the usual call of the usual kinds, with tensors of the right dtype already.
+    single = len(arrays) == 1 and 0 in arrays and not any(lists.values())
+    needs_float = groups["float"] == [0]
+    pair = groups["common"] == [0, 1] or groups["float"] == [0, 1]
+    pair_float = groups["float"] == [0, 1]
+
+    if single and count == 1:
+
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if len(args) == 1 and not kwargs:
+                x = args[0]
+                active = backends.active
+                if type(x) in active.native and (
+                    not needs_float or x.dtype in active.FLOAT_DTYPES
+                ):
+                    try:
+                        return active.table[name](x)
+                    except Exception as error:
+                        raise_explained(error, name, [(names[0], x)])
+            return general(args, kwargs)
+
+    elif pair and count == 2:
+
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if len(args) == 2 and not kwargs:
+                a, b = args
+                active = backends.active
+                native = active.native
+                if type(a) in native and type(b) in native and (
+                    (d := a.dtype) is (e := b.dtype) or d == e
+                ) and (not pair_float or d in active.FLOAT_DTYPES):
+                    try:
+                        return active.table[name](a, b)
+                    except Exception as error:
+                        raise_explained(error, name, [(names[0], a), (names[1], b)])
+            return general(args, kwargs)
+
+    else:
+
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return general(args, kwargs)
+
+    return wrapper
+
+
+def describe(x: Any) -> str:
+    """A tensor as `float32[2, 3]`, anything else by a short repr; for error messages."""
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        dims = ", ".join("None" if d is None else str(d) for d in x.shape)
+        return f"{dtypes.standardize(x.dtype)}[{dims}]"
+    if isinstance(x, list | tuple) and any(hasattr(y, "shape") for y in x):
+        return "[" + ", ".join(describe(y) for y in x) + "]"
+    text = repr(x)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]]) -> Any:
+    """Raises an engine's error again, saying which op failed on what."""
+    if isinstance(error, KerasishError) or not backends.active.explainable(error):
+        raise error
+    try:
+        got = ", ".join(f"{n}={describe(x)}" for n, x in arguments)
+    except Exception:
+        raise error from None
+    kind = DTypeError if isinstance(error, TypeError) else InvalidArgument
+    reason = str(error).strip().splitlines()
+    raise kind(f"ops.{name}({got}) failed: {reason[0] if reason else type(error).__name__}"
+               ) from error

@@ -1,0 +1,191 @@
+"""Scopes that surround computations: names, autocast, devices, functional state."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from kerasish import backends
+from kerasish.backends import state
+from kerasish.errors import InvalidArgument
+
+autocast: str | None = None
+"""The dtype that float variables are read in, or `None` for their own."""
+
+_names: list[str] = []
+_uids: dict[str, int] = {}
+
+
+@contextlib.contextmanager
+def autocast_scope(dtype: str | None) -> Iterator[None]:
+    """Float variables read as `dtype` for the length of a block."""
+    global autocast
+    before, autocast = autocast, dtype
+    try:
+        yield
+    finally:
+        autocast = before
+
+
+class name_scope:
+    """Prefixes the paths of variables that are made inside a `with` block.
+
+    >>> import kerasish as keras
+    >>> with keras.name_scope("encoder"):
+    ...     keras.Variable([1.0], name="gain").path
+    'encoder/gain'
+    """
+
+    def __init__(self, name: str, **kwargs: Any):
+        if not isinstance(name, str) or "/" in name:
+            raise InvalidArgument(f"A scope name is a string without '/', got {name!r}.")
+        self.name = name
+
+    def __enter__(self) -> name_scope:
+        _names.append(self.name)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        _names.pop()
+
+
+def current_path() -> str:
+    """The joined names of the scopes around the caller."""
+    return "/".join(_names)
+
+
+def get_uid(prefix: str = "") -> int:
+    """The next number for a prefix, from 1, for names that do not repeat.
+
+    >>> import kerasish as keras
+    >>> keras.backend.get_uid("a_new_prefix"), keras.backend.get_uid("a_new_prefix")
+    (1, 2)
+    """
+    _uids[prefix] = _uids.get(prefix, 0) + 1
+    return _uids[prefix]
+
+
+def auto_name(prefix: str) -> str:
+    """`dense`, `dense_1`, `dense_2`, ... on successive calls."""
+    uid = get_uid(prefix)
+    return prefix if uid == 1 else f"{prefix}_{uid - 1}"
+
+
+def reset_uids() -> None:
+    """Begins the numbering of names anew."""
+    _uids.clear()
+
+
+@contextlib.contextmanager
+def device(device_name: str) -> Iterator[None]:
+    """Computes on a device such as `"cpu"` or `"gpu:0"` for the length of a `with` block.
+
+    Without it every backend uses its engine's default: the GPU where the engine sees one.
+    """
+    if not isinstance(device_name, str) or not device_name:
+        raise InvalidArgument(f"A device is a string such as 'cpu' or 'gpu:0', got {device_name!r}")
+    with backends.active.device_scope(device_name.lower()):
+        yield
+
+
+_stateless: list[StatelessScope] = []
+
+
+class StatelessScope:
+    """Reads and writes of variables go to a mapping instead, for the length of a `with` block.
+
+    Args:
+        state_mapping: pairs `(variable, value)`: what the variables hold inside.
+        collect_losses: keep the losses that layers add, in `losses`.
+        initialize_variables: kept for compatibility; variables may always be made.
+
+    >>> import kerasish as keras
+    >>> v = keras.Variable([1.0])
+    >>> with keras.StatelessScope([(v, keras.ops.ones((1,)) * 5)]) as scope:
+    ...     v.assign(v + 1)
+    >>> scope.get_current_value(v).tolist(), v.numpy().tolist()
+    ([6.0], [1.0])
+    """
+
+    def __init__(
+        self,
+        state_mapping: Iterable[tuple[Any, Any]] | None = None,
+        collect_losses: bool = False,
+        initialize_variables: bool = True,
+    ):
+        self.collect_losses = collect_losses
+        self.initialize_variables = initialize_variables
+        self.losses: list[Any] = []
+        bindings = []
+        for variable, value in state_mapping or ():
+            if not hasattr(variable, "_home"):
+                raise InvalidArgument(
+                    f"The keys of a state mapping are Variables, got {type(variable).__name__}."
+                )
+            value = backends.active.convert(value, variable.dtype)
+            if tuple(value.shape) != tuple(variable.shape):
+                raise InvalidArgument(
+                    f"{variable.path} has shape {tuple(variable.shape)}, the state mapping gives "
+                    f"it a value of shape {tuple(value.shape)}."
+                )
+            bindings.append((variable, value))
+        self._bindings = bindings
+        self._frame = state.Frame(bindings)
+        self._final: dict[int, Any] = {}
+
+    def __enter__(self) -> StatelessScope:
+        self._frame.__enter__()
+        _stateless.append(self)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        _stateless.pop()
+        self._final = {id(v): v._value for v, _ in self._bindings}
+        self._final.update((i, v._value) for i, v in self._frame.written.items())
+        self._frame.__exit__(*exc)
+
+    def add_loss(self, loss: Any) -> None:
+        self.losses.append(loss)
+
+    def add_update(self, update: tuple[Any, Any]) -> None:
+        variable, value = update
+        self._frame.write(variable, value)
+
+    def get_current_value(self, variable: Any) -> Any:
+        """The value that the scope holds for a variable, or `None` where it holds none."""
+        if self in _stateless:
+            inside = {id(v) for v, _ in self._bindings} | self._frame.written.keys()
+            return variable._value if id(variable) in inside else None
+        return self._final.get(id(variable))
+
+
+def in_stateless_scope() -> bool:
+    """Whether a `StatelessScope` is open."""
+    return bool(_stateless)
+
+
+def get_stateless_scope() -> StatelessScope | None:
+    """The innermost open `StatelessScope`, or `None`."""
+    return _stateless[-1] if _stateless else None
+
+
+_symbolic = 0
+
+
+class SymbolicScope:
+    """Marks a block as symbolic: values computed in it are shapes and dtypes only."""
+
+    def __enter__(self) -> SymbolicScope:
+        global _symbolic
+        _symbolic += 1
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        global _symbolic
+        _symbolic -= 1
+
+
+def in_symbolic_scope() -> bool:
+    """Whether a `SymbolicScope` is open."""
+    return _symbolic > 0

@@ -1,0 +1,41 @@
+"""One family of exceptions, each also the built-in class that Keras programs already catch."""
+
+
+class KerasishError(Exception):
+    """Base of every error that kerasish raises on purpose."""
+
+
+class InvalidArgument(KerasishError, ValueError):
+    """A value that the called function does not take."""
+
+
+class ShapeError(KerasishError, ValueError):
+    """Shapes that do not fit each other or the layer that got them."""
+
+
+class DTypeError(KerasishError, TypeError):
+    """A data type that the called function does not take."""
+
+
+class StateError(KerasishError, RuntimeError):
+    """A call that comes too early, too late or in the wrong scope."""
+
+
+class NotBuilt(KerasishError, ValueError, AttributeError):
+    """Weights or outputs asked of a layer that has not seen its input shape yet."""
+
+
+class BackendError(KerasishError, RuntimeError):
+    """The active backend cannot do what was asked; the message names the way out."""
+
+
+class BackendMissing(BackendError, ImportError):
+    """The library behind a backend is not installed."""
+
+
+class GradientError(KerasishError, TypeError):
+    """An operation without a gradient rule stood between a loss and a variable."""
+
+
+class UnsafeFile(KerasishError, ValueError):
+    """A file asks for something that loading must never do."""
