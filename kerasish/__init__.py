@@ -1,0 +1,1 @@
+"""A Keras-style deep-learning API on NumPy, PyTorch, JAX and TensorFlow."""

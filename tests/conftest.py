@@ -1,0 +1,53 @@
+"""Every test that touches tensors runs once for each installed backend, in this one process."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import importlib.util
+
+if importlib.util.find_spec("torch"):  # torch after TensorFlow or JAX can crash on import
+    import torch  # noqa: F401
+
+import pytest
+
+from kerasish import backends, config
+
+ALL = ("numpy", "torch", "jax", "tensorflow")
+INSTALLED = [name for name in ALL if backends.installed(name)]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--backend", action="append", help="only these backends")
+
+
+def pytest_report_header(config):
+    missing = [name for name in ALL if name not in INSTALLED]
+    return f"backends: {', '.join(INSTALLED)}" + (f"; not installed: {missing}" if missing else "")
+
+
+def pytest_generate_tests(metafunc):
+    if "backend" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--backend") or INSTALLED
+        metafunc.parametrize("backend", chosen, indirect=True, scope="module")
+
+
+@pytest.fixture
+def backend(request):
+    """Makes each installed backend the active one in turn."""
+    with config.backend_scope(request.param):
+        yield request.param
+
+
+@pytest.fixture(autouse=True)
+def _settings_stay():
+    """No test leaves the process with other settings than it found."""
+    before = (config.floatx(), config.epsilon(), config.image_data_format(), config.backend())
+    yield
+    config.set_floatx(before[0])
+    config.set_epsilon(before[1])
+    config.set_image_data_format(before[2])
+    config.set_backend(before[3])

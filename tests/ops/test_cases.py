@@ -1,0 +1,206 @@
+"""Runs every row of the case tables: values, dtypes, symbolic shapes, gradients, bodies."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+
+import numpy as np
+import pytest
+
+from kerasish import backends, config, ops, tree
+from kerasish.core.symbolic import KerasTensor
+from tests.ops.case import ROWS
+
+for _file in sorted(pathlib.Path(__file__).parent.glob("cases_*.py")):
+    importlib.import_module(f"tests.ops.{_file.stem}")
+
+
+def resolve(name):
+    target = ops
+    if name.startswith("."):
+        import kerasish
+
+        target, name = kerasish, name[1:]
+    for part in name.split("."):
+        target = getattr(target, part)
+    return target
+
+
+def host(out):
+    return tree.map_structure(
+        lambda leaf: np.asarray(backends.to_host(leaf)) if hasattr(leaf, "dtype") else leaf, out
+    )
+
+
+def expected(row):
+    if not callable(row.ref):
+        return row.ref
+    return row.ref(*row.args, **row.kwargs)
+
+
+def assert_close(got, want, tol, what):
+    got_leaves, want_leaves = tree.flatten(got), tree.flatten(want)
+    assert len(got_leaves) == len(want_leaves), f"{what}: {len(got_leaves)} outputs"
+    for g, w in zip(got_leaves, want_leaves, strict=True):
+        if w is None or isinstance(w, str):
+            assert g == w
+            continue
+        g, w = np.asarray(g), np.asarray(w)
+        assert g.shape == w.shape, f"{what}: shape {g.shape}, expected {w.shape}"
+        if g.dtype.kind in "fcV" or g.dtype.name == "bfloat16":
+            kind = complex if g.dtype.kind == "c" else float
+            np.testing.assert_allclose(
+                g.astype(kind), w.astype(kind), rtol=tol, atol=tol, err_msg=what
+            )
+        else:
+            np.testing.assert_array_equal(g, w, err_msg=what)
+
+
+rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+
+
+def _skip(row, backend):
+    if backend in row.skip:
+        pytest.skip(f"{backend} cannot: {row.skip[backend]}")
+
+
+@rows
+def test_value(row, backend):
+    _skip(row, backend)
+    out = host(resolve(row.name)(*row.args, **row.kwargs))
+    assert_close(out, expected(row), row.tol, row.id)
+
+
+@rows
+def test_body(row, backend):
+    """Where an adapter overrides a composite, the body must give the same."""
+    name = getattr(resolve(row.name), "op_name", None)
+    table = backends.active.table
+    if name is None or name not in backends.bodies or backends.active.lookup(name) is None:
+        return
+    _skip(row, backend)
+    native, table[name] = table[name], backends.bodies[name]
+    try:
+        out = host(resolve(row.name)(*row.args, **row.kwargs))
+    finally:
+        table[name] = native
+    assert_close(out, expected(row), max(row.tol, 2e-5), row.id)
+
+
+def _symbolic(row, unknown):
+    def lower(leaf):
+        if not isinstance(leaf, np.ndarray) or leaf.ndim == 0:
+            return leaf
+        shape = [None if unknown and axis == 0 else n for axis, n in enumerate(leaf.shape)]
+        return KerasTensor(shape, leaf.dtype.name)
+
+    return tree.map_structure(lower, row.args)
+
+
+@pytest.mark.parametrize("unknown", [False, True], ids=["known", "unknown"])
+@rows
+def test_symbolic(row, unknown):
+    if not row.symbolic or not any(
+        isinstance(leaf, np.ndarray) and leaf.ndim for leaf in tree.flatten(row.args)
+    ):
+        return
+    function = resolve(row.name)
+    real = tree.flatten(host(function(*row.args, **row.kwargs)))
+    spec = tree.flatten(function(*_symbolic(row, unknown), **row.kwargs))
+    assert len(real) == len(spec)
+    for r, s in zip(real, spec, strict=True):
+        if not isinstance(s, KerasTensor):
+            continue
+        assert len(s.shape) == r.ndim, f"{s} for {r.shape}"
+        assert s.dtype == r.dtype.name, f"{s} for {r.dtype}"
+        for a, b in zip(s.shape, r.shape, strict=True):
+            assert a == b or (unknown and a is None), f"{s} for {r.shape}"
+
+
+def _float_leaves(args):
+    return [i for i, a in enumerate(tree.flatten(args))
+            if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+
+
+def _weights(shape):
+    return np.random.default_rng(3).uniform(0.5, 1.5, shape)
+
+
+def _scalar_loss(function, row, where, arrays):
+    """A fixed weighted sum of all float outputs, as a function of the float inputs."""
+    leaves = list(tree.flatten(row.args))
+    for i, a in zip(where, arrays, strict=True):
+        leaves[i] = a
+    out = function(*tree.pack_sequence_as(row.args, leaves), **row.kwargs)
+    total = 0.0
+    for leaf in tree.flatten(out):
+        name = backends.active.dtype_of(leaf) if backends.active.owns(leaf) else "int32"
+        if "float" in name:
+            total = total + ops.sum(ops.multiply(leaf, _weights(tuple(leaf.shape)).astype(name)))
+    return total
+
+
+def _gradients(function, row, where, arrays):
+    def loss(*tensors):
+        return _scalar_loss(function, row, where, tensors), None
+
+    (_, _), grads = backends.active.value_and_grad(loss, [], arrays)
+    return [host(g) for g in grads]
+
+
+@rows
+def test_gradient(row):
+    """The tape against central differences in float64."""
+    where = _float_leaves(row.args)
+    if not row.grad or not where:
+        return
+    _skip(row, "numpy")
+    function = resolve(row.name)
+    leaves = tree.flatten(row.args)
+    arrays = [leaves[i].astype("float64") for i in where]
+    with config.backend_scope("numpy"):
+        config.set_floatx("float64")
+        grads = _gradients(function, row, where, arrays)
+        for k, a in enumerate(arrays):
+            assert grads[k].shape == a.shape
+            direction = np.random.default_rng(7 + k).standard_normal(a.shape)
+            step = 1e-6
+            ends = []
+            for sign in (1, -1):
+                moved = list(arrays)
+                moved[k] = a + sign * step * direction
+                ends.append(float(_scalar_loss(function, row, where, moved)))
+            numeric = (ends[0] - ends[1]) / (2 * step)
+            np.testing.assert_allclose(
+                np.sum(grads[k] * direction), numeric,
+                rtol=row.grad_tol, atol=row.grad_tol, err_msg=f"{row.id}, input {k}",
+            )  # fmt: skip
+
+
+@rows
+def test_gradients_agree(row, backend):
+    """Every engine's gradient against the tape's."""
+    where = _float_leaves(row.args)
+    if not row.grad or not where or backend == "numpy":
+        return
+    _skip(row, backend)
+    _skip(row, "numpy")
+    function = resolve(row.name)
+    leaves = tree.flatten(row.args)
+    arrays = [leaves[i] for i in where]
+    got = _gradients(function, row, where, arrays)
+    with config.backend_scope("numpy"):
+        want = _gradients(function, row, where, arrays)
+    assert_close(got, want, max(row.grad_tol, 1e-3), row.id)
+
+
+def test_every_public_op_has_a_row():
+    tested = {row.name.rpartition(".")[2] for row in ROWS}
+    missing = [
+        name for name in dir(ops)
+        if callable(f := getattr(ops, name)) and hasattr(f, "op_name")
+        and not name.startswith("_") and name not in tested
+        and f.op_name not in tested
+    ]  # fmt: skip
+    assert not missing, f"ops without a row in tests/ops/cases_*.py: {missing}"
