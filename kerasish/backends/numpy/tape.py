@@ -52,7 +52,7 @@ class Node:
 class Traced:
     """An array on a tape. `level` tells tapes apart when gradients are nested."""
 
-    __slots__ = ("level", "node", "value")
+    __slots__ = ("__weakref__", "_keras_mask", "level", "node", "value")
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any, node: Node, level: int):

@@ -1,0 +1,108 @@
+"""`Operation`: a named callable that can be part of a functional model."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from kerasish.core import symbolic
+from kerasish.core.op import _any_symbolic
+from kerasish.core.scope import auto_name
+from kerasish.errors import InvalidArgument
+
+
+def snake_case(name: str) -> str:
+    """`MaxPooling2D` -> `max_pooling2d`."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+class Operation:
+    """A computation with a name and a config: define `call`, and use it on tensors of any kind.
+
+    >>> import kerasish as keras
+    >>> class Double(keras.Operation):
+    ...     def call(self, x):
+    ...         return x * 2
+    >>> Double()(keras.KerasTensor((None, 3))).shape
+    (None, 3)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        # What __init__ got, so that simple classes need no get_config of their own.
+        object.__setattr__(self, "_init_args", (args, kwargs))
+        object.__setattr__(self, "_inbound_nodes", [])
+        return self
+
+    def __init__(self, name: str | None = None):
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise InvalidArgument(
+                f"The name of a {type(self).__name__} is a string without '/', got {name!r}."
+            )
+        self.name = name or auto_name(snake_case(type(self).__name__))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _any_symbolic((args, kwargs)):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        outputs = self.compute_output_spec(*args, **kwargs)
+        symbolic.Node(self, args, kwargs, outputs)
+        return outputs
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        return symbolic.infer(self.call, args, kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} defines no call() method. Define what it computes.")
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs to make an equal object; here the arguments of `__init__`."""
+        return {"name": self.name, **self._init_config()}
+
+    def _init_config(self) -> dict[str, Any]:
+        """The arguments that `__init__` got, by name."""
+        from kerasish.saving.serialization import serialize_keras_object
+
+        args, kwargs = self._init_args
+        signature = inspect.signature(type(self).__init__)
+        try:
+            bound = signature.bind(self, *args, **kwargs)
+        except TypeError:
+            return {}
+        config: dict[str, Any] = {}
+        for name, value in list(bound.arguments.items())[1:]:
+            kind = signature.parameters[name].kind
+            if kind is inspect.Parameter.VAR_KEYWORD:
+                config.update(value)
+            elif kind is not inspect.Parameter.VAR_POSITIONAL:
+                config[name] = value
+        return {name: serialize_keras_object(value) for name, value in config.items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An object with this config."""
+        return cls(**config)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the only call."""
+        return self._only_node("input").args[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the only call."""
+        return self._only_node("output").outputs
+
+    def _only_node(self, what: str) -> Any:
+        nodes = self._inbound_nodes
+        if len(nodes) != 1:
+            raise AttributeError(
+                f"{self.name} was called {len(nodes)} times on symbolic tensors, so its {what} is "
+                "not defined. Call it once on a keras.Input."
+            )
+        return nodes[0]
