@@ -106,3 +106,14 @@ class Operation:
                 "not defined. Call it once on a keras.Input."
             )
         return nodes[0]
+
+
+class OpCall(Operation):
+    """One use of an op in a functional model; it has a name there, as a layer has."""
+
+    def __init__(self, function: Any, name: str | None = None):
+        super().__init__(name=name or auto_name(function.op_name))
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)

@@ -306,6 +306,9 @@ def _merge(results: list[Any]) -> Any:
 
 def record(operation: Any, args: Any, kwargs: Any) -> Any:
     """Calls an op on symbolic tensors: infers its outputs and notes the call in the graph."""
+    from kerasish.core.operation import OpCall
+
     outputs = infer(operation, args, kwargs)
-    Node(operation, args, kwargs, outputs)
+    if any(isinstance(x, KerasTensor) for x in tree.flatten(outputs)):
+        Node(OpCall(operation), args, kwargs, outputs)
     return outputs

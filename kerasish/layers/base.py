@@ -89,6 +89,7 @@ class Layer(Operation):
         state["_trainable"] = True
         state["built"] = False
         state["_called"] = False
+        state["_has_unbuilt"] = False
         state["_seen_shapes"] = set()
         state["_native_dtypes"] = {}
         state["_build_shapes"] = None
@@ -463,7 +464,7 @@ class Layer(Operation):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # The fast way: an inner layer, built, called on one tensor of a kind seen before.
-        if len(args) == 1 and not kwargs and _Call.depth and not masking.in_use:
+        if len(args) == 1 and not kwargs and not masking.in_use:
             x = args[0]
             active = backends.active
             if type(x) in active.native:
@@ -472,10 +473,26 @@ class Layer(Operation):
                 except (TypeError, ValueError):  # shapes with unknown sizes have no hash
                     seen = False
                 if seen:
+                    if _Call.depth == 0:
+                        return self._call_outermost(x)
                     if self._takes_training:
                         return self.call(x, training=_Call.training)
                     return self.call(x)
         return self._call_general(args, kwargs)
+
+    def _call_outermost(self, x: Any) -> Any:
+        if _Call.losses_used:
+            self._clear_losses()
+        _Call.depth = 1
+        try:
+            if self._takes_training:
+                training = _signature(type(self).call)[2].get("training")
+                _Call.training = training
+                return self.call(x, training=training)
+            return self.call(x)
+        finally:
+            _Call.depth = 0
+            _Call.training = None
 
     @functools.cached_property
     def _takes_training(self) -> bool:

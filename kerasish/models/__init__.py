@@ -1,0 +1,7 @@
+"""Models: `Model` (functional or subclassed) and `Sequential`."""
+
+from kerasish.models.cloning import clone_model
+from kerasish.models.model import Functional, Model, model_from_json
+from kerasish.models.sequential import Sequential
+
+__all__ = ["Functional", "Model", "Sequential", "clone_model", "model_from_json"]

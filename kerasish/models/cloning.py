@@ -1,0 +1,97 @@
+"""`clone_model`: the same architecture with new weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kerasish import tree
+from kerasish.core.operation import OpCall
+from kerasish.core.symbolic import KerasTensor
+from kerasish.errors import InvalidArgument
+from kerasish.layers.base import Layer
+from kerasish.layers.input_layer import Input, InputLayer
+from kerasish.models.model import Functional, Model
+from kerasish.models.sequential import Sequential
+
+
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """A model of the same architecture with freshly initialised weights.
+
+    Args:
+        model: a functional or Sequential model.
+        input_tensors: symbolic tensors to begin with in place of new inputs.
+        clone_function: makes the new layer from each old one (inputs excepted).
+        call_function: `(layer, *args, **kwargs)`, in place of calling the new layer.
+        recursive: whether the layers of models inside are cloned with `clone_function` too.
+
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> keras.models.clone_model(model).count_params()
+    3
+    """
+    if not isinstance(model, Model):
+        raise InvalidArgument(f"clone_model takes a model, got {model!r}.")
+
+    def clone(layer: Layer) -> Layer:
+        if recursive and isinstance(layer, Functional | Sequential):
+            return clone_model(layer, clone_function=clone_function, recursive=True)
+        if clone_function is not None:
+            return clone_function(layer)
+        return layer.__class__.from_config(layer.get_config())
+
+    if isinstance(model, Sequential):
+        layers = []
+        if input_tensors is not None:
+            tensors = tree.flatten(input_tensors)
+            if len(tensors) != 1:
+                raise InvalidArgument("A Sequential model has one input.")
+            layers.append(tensors[0] if isinstance(tensors[0], KerasTensor)
+                          else Input(batch_shape=tensors[0].shape))
+        elif model._stack and isinstance(model._stack[0], InputLayer):
+            first = model._stack[0]
+            layers.append(Input(batch_shape=first.batch_shape, dtype=first.dtype, name=first.name))
+        return Sequential([*layers, *[clone(x) for x in model.layers]], name=model.name)
+    if model._graph is None:
+        if clone_function is not None or input_tensors is not None:
+            raise InvalidArgument(
+                "A subclassed model is cloned by its config: clone_function and input_tensors "
+                "work for functional and Sequential models."
+            )
+        return model.__class__.from_config(model.get_config())
+    graph = model._function
+    if input_tensors is None:
+        starts = [
+            Input(batch_shape=x.shape, dtype=x.dtype, name=x.node.operation.name)
+            for x in graph.inputs
+        ]
+    else:
+        starts = tree.flatten(input_tensors)
+    tensors = {id(old): new for old, new in zip(graph.inputs, starts, strict=True)}
+    made: dict[int, Any] = {}
+    for node in graph._nodes:
+        operation = node.operation
+        if id(operation) not in made:
+            made[id(operation)] = (
+                operation.function if isinstance(operation, OpCall) else clone(operation)
+            )
+        args, kwargs = tree.map_structure(
+            lambda x: tensors.get(id(x), x), (node.args, node.kwargs)
+        )
+        layer = made[id(operation)]
+        if call_function is not None and isinstance(layer, Layer):
+            out = call_function(layer, *args, **kwargs)
+        else:
+            out = layer(*args, **kwargs)
+        for old, new in zip(node.output_tensors, tree.flatten(out), strict=False):
+            tensors[id(old)] = new
+    inputs = tree.pack_sequence_as(graph._inputs_struct, starts)
+    outputs = tree.map_structure(lambda x: tensors[id(x)], graph._outputs_struct)
+    return Functional(inputs, outputs, name=model.name)

@@ -1,0 +1,133 @@
+"""`Function`: a graph of symbolic calls as a flat plan that runs on tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kerasish import backends, tree
+from kerasish.core.operation import OpCall, Operation
+from kerasish.core.symbolic import KerasTensor, Node
+from kerasish.errors import InvalidArgument
+
+
+def sort_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Node]:
+    """The nodes between inputs and outputs, each after those that it needs."""
+    given = {id(x) for x in inputs}
+    found: dict[int, Node] = {}
+    stack = list(outputs)
+    while stack:
+        x = stack.pop()
+        if id(x) in given:
+            continue
+        if x.node is None or x.node.is_input:
+            names = [i.name for i in inputs]
+            raise InvalidArgument(
+                f"The outputs depend on {x!r}, which is not among the inputs {names}. Add it to "
+                "the model's inputs."
+            )
+        if id(x.node) not in found:
+            found[id(x.node)] = x.node
+            stack.extend(x.node.input_tensors)
+    return sorted(found.values(), key=lambda node: node.order)
+
+
+class Function(Operation):
+    """The computation from symbolic inputs to symbolic outputs, as a callable.
+
+    >>> import kerasish as keras
+    >>> x = keras.KerasTensor((None, 2))
+    >>> double = keras.Function(inputs=x, outputs=x * 2)
+    >>> double(keras.ops.ones((1, 2))).tolist()
+    [[2.0, 2.0]]
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None):
+        super().__init__(name=name)
+        self._inputs_struct = tree.map_structure(lambda x: x, inputs)
+        self._outputs_struct = tree.map_structure(lambda x: x, outputs)
+        self._inputs = tree.flatten(inputs)
+        self._outputs = tree.flatten(outputs)
+        for what, tensors in (("inputs", self._inputs), ("outputs", self._outputs)):
+            for x in tensors:
+                if not isinstance(x, KerasTensor):
+                    raise InvalidArgument(
+                        f"The {what} of a functional model are symbolic tensors, made by "
+                        f"keras.Input or by calling layers on it; got {x!r} of type "
+                        f"{type(x).__name__}."
+                    )
+        self._nodes = sort_nodes(self._inputs, self._outputs)
+        self._plan = self._make_plan()
+
+    inputs = property(lambda self: self._inputs)
+    outputs = property(lambda self: self._outputs)
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The operations of the graph, inputs first, each once."""
+        heads = [x.node.operation for x in self._inputs if x.node is not None]
+        return list({
+            id(o): o for o in (*heads, *(node.operation for node in self._nodes))
+        }.values())
+
+    def _make_plan(self) -> list[tuple[Any, Any, Any]]:
+        slots = {id(x): i for i, x in enumerate(self._inputs)}
+        for node in self._nodes:
+            for x in node.output_tensors:
+                slots.setdefault(id(x), len(slots))
+        self._slots = slots
+        self._n_slots = len(slots)
+        plan = []
+        for node in self._nodes:
+            call = node.operation.function if isinstance(node.operation, OpCall) else node.operation
+            outs = [slots[id(x)] for x in node.output_tensors]
+            out = outs[0] if isinstance(node.outputs, KerasTensor) else outs
+            args, kwargs = node.args, node.kwargs
+            if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):
+                plan.append((call, slots[id(args[0])], out))
+            else:
+                plan.append((call, _template(slots, args, kwargs), out))
+        self._output_slots = [slots[id(x)] for x in self._outputs]
+        return plan
+
+    def run(self, inputs: list[Any]) -> Any:
+        """The outputs' structure for a flat list of input tensors."""
+        values = inputs + [None] * (self._n_slots - len(inputs))
+        for call, source, out in self._plan:
+            if type(source) is int:
+                y = call(values[source])
+            else:
+                args, kwargs = source(values)
+                y = call(*args, **kwargs)
+            if type(out) is int:
+                values[out] = y
+            else:
+                leaves = [x for x in tree.flatten(y) if x is not None]
+                for slot, leaf in zip(out, leaves, strict=False):
+                    values[slot] = leaf
+        flat = [values[i] for i in self._output_slots]
+        if isinstance(self._outputs_struct, KerasTensor):
+            return flat[0]
+        return tree.pack_sequence_as(self._outputs_struct, flat)
+
+    def call(self, inputs: Any) -> Any:
+        convert = backends.active.convert
+        return self.run([
+            x if isinstance(x, KerasTensor) else convert(x) for x in tree.flatten(inputs)
+        ])
+
+
+def _template(slots: dict[int, int], args: Any, kwargs: Any) -> Callable[..., Any]:
+    """A function that fills a call's tensor arguments from the slots."""
+    leaves = tree.flatten((args, kwargs))
+    where = [(i, slots[id(x)]) for i, x in enumerate(leaves) if isinstance(x, KerasTensor)]
+    constants = [None if isinstance(x, KerasTensor) else x for x in leaves]
+    simple = not kwargs and len(leaves) == len(args)
+
+    def fill(values: list[Any]) -> Any:
+        full = constants.copy()
+        for i, slot in where:
+            full[i] = values[slot]
+        return (full, {}) if simple else tree.pack_sequence_as((args, kwargs), full)
+
+    return fill

@@ -1,0 +1,398 @@
+"""`Model`: a layer that can be trained, made from a graph of layers or by subclassing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from kerasish import backends, tree
+from kerasish.core.symbolic import KerasTensor
+from kerasish.errors import InvalidArgument, NotBuilt, ShapeError
+from kerasish.layers.base import Layer
+from kerasish.layers.input_layer import InputLayer
+from kerasish.models import graph_config
+from kerasish.models.function import Function
+from kerasish.training.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """A layer with `fit`, `evaluate` and `predict`.
+
+    Made from symbolic inputs and outputs, or by subclassing with `call`.
+
+    Args:
+        inputs: symbolic tensors (`keras.Input`), or a list or dict of them.
+        outputs: symbolic tensors computed from them.
+        name: the model's name.
+
+    >>> import kerasish as keras
+    >>> x = keras.Input((4,))
+    >>> model = keras.Model(x, keras.layers.Dense(2)(x))
+    >>> model(keras.ops.zeros((3, 4))).shape
+    (3, 2)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and _is_functional(args, kwargs):
+            return Layer.__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        Trainer.__init__(self)
+        self._graph: Any = None
+        if _is_functional(args, kwargs):
+            names = ("inputs", "outputs", "name")
+            if len(args) > len(names):
+                raise TypeError("Model takes inputs, outputs and name.")
+            kwargs = {**dict(zip(names, args, strict=False)), **kwargs}
+            inputs, outputs = kwargs.pop("inputs"), kwargs.pop("outputs")
+            Layer.__init__(self, **kwargs)
+            self._set_graph(inputs, outputs)
+        else:
+            Layer.__init__(self, *args, **kwargs)
+
+    # A model made from a graph -----------------------------------------------------------------
+
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        for x in tree.flatten(inputs):
+            if isinstance(x, KerasTensor) and x.node is None:
+                InputLayer(input_tensor=x, name=x.name)
+        graph = Function(inputs, outputs, name=self.name)
+        names = [o.name for o in graph.operations]
+        if len(set(names)) != len(names):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            raise InvalidArgument(
+                f"Model {self.name!r}: operations must have unique names, {twice} occur more than "
+                "once. Give layers different name= arguments."
+            )
+        self._graph = _Untracked(graph)
+        self._graph_layers = [o for o in graph.operations if isinstance(o, Layer)]
+        self._input_names = [x.node.operation.name for x in graph.inputs]
+        self._output_names = _output_names(graph)
+        self._path = self.name
+        self.built = True
+        self._called = True
+        self.supports_masking = True
+
+    @property
+    def _function(self) -> Function:
+        return self._graph.value
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in the order of the graph or of the attributes that hold them."""
+        if self._graph is not None:
+            return list(self._graph_layers) + [
+                x for x in self._layers
+                if not any(x is y for y in self._graph_layers)
+            ]
+        return self._layers
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError("`Model.layers` is made by the model; choose another attribute name.")
+
+    @property
+    def inputs(self) -> list[KerasTensor] | None:
+        return self._function.inputs if self._graph is not None else None
+
+    @property
+    def outputs(self) -> list[KerasTensor] | None:
+        return self._function.outputs if self._graph is not None else None
+
+    @property
+    def input(self) -> Any:
+        if self._graph is None:
+            raise AttributeError(f"Model {self.name!r} has no symbolic input.")
+        return self._function._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        if self._graph is None:
+            raise AttributeError(f"Model {self.name!r} has no symbolic output.")
+        return self._function._outputs_struct
+
+    @property
+    def input_shape(self) -> Any:
+        return tree.map_structure(lambda x: x.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        return tree.map_structure(lambda x: x.shape, self.output)
+
+    @property
+    def input_dtype(self) -> str:
+        return self.compute_dtype
+
+    @property
+    def input_names(self) -> list[str]:
+        return list(self._input_names)
+
+    @property
+    def output_names(self) -> list[str]:
+        return list(self._output_names)
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Runs the graph; a subclass defines its own."""
+        if self._graph is None:
+            raise TypeError(
+                f"{type(self).__name__} defines no call() method. Define call(self, inputs) in it, "
+                "or make the model from symbolic inputs and outputs."
+            )
+        return self._function.run(self._flat_inputs(inputs))
+
+    def _flat_inputs(self, inputs: Any) -> list[Any]:
+        """The input tensors in the graph's order: by name from dicts, else by position."""
+        specs = self._function.inputs
+        struct = self._function._inputs_struct
+        if isinstance(inputs, dict):
+            if isinstance(struct, dict) and set(struct) <= set(inputs):
+                flat = [inputs[k] for k in sorted(struct)]
+                flat = tree.flatten(flat)
+            elif missing := [n for n in self._input_names if n not in inputs]:
+                raise InvalidArgument(
+                    f"Model {self.name!r} has inputs {self._input_names}; the dict has "
+                    f"{sorted(inputs)}: {missing} missing."
+                )
+            else:
+                flat = [inputs[n] for n in self._input_names]
+        else:
+            flat = tree.flatten(inputs)
+        if len(flat) != len(specs):
+            raise InvalidArgument(
+                f"Model {self.name!r} takes {len(specs)} inputs {self._input_names}, got "
+                f"{len(flat)} tensors."
+            )
+        active = backends.active
+        for i, (spec, x) in enumerate(zip(specs, flat, strict=True)):
+            if x is None:
+                continue
+            rank, want = len(x.shape), spec.shape
+            if rank == len(want) + 1 and x.shape[-1] == 1:
+                flat[i] = x = _op("squeeze")(x, -1)
+            elif rank == len(want) - 1 and want[-1] == 1:
+                flat[i] = x = _op("expand_dims")(x, -1)
+            elif rank != len(want) or any(
+                w is not None and g is not None and w != g
+                for w, g in zip(want[1:], x.shape[1:], strict=True)
+            ):
+                raise ShapeError(
+                    f"Model {self.name!r}: input {self._input_names[i]!r} has shape {want}, got "
+                    f"{tuple(x.shape)}. The first axis is the batch: give x[None] for one sample."
+                )
+            if not isinstance(x, KerasTensor) and active.dtype_of(x) != spec.dtype and not (
+                spec.dtype == "string"
+            ):
+                from kerasish import dtypes
+
+                if dtypes.is_float(spec.dtype) or not dtypes.is_float(active.dtype_of(x)):
+                    target = self.compute_dtype if dtypes.is_float(spec.dtype) else spec.dtype
+                    flat[i] = active.cast(x, target)
+        return flat
+
+    def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if self._graph is not None and type(self).call is Model.call:
+            flat = tree.flatten(inputs)
+            if len(flat) == len(self._function.inputs) and all(
+                isinstance(x, KerasTensor) and x.shape == s.shape
+                for x, s in zip(flat, self._function.inputs, strict=True)
+            ):
+                return tree.map_structure(
+                    lambda x: KerasTensor(x.shape, x.dtype, sparse=x.sparse),
+                    self._function._outputs_struct,
+                )
+        return Layer.compute_output_spec(self, inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self._graph is not None and type(self).call is Model.call:
+            from kerasish.layers.base import _map_shapes
+
+            inputs = _map_shapes(lambda s: KerasTensor(s, self.compute_dtype), input_shape)
+            return tree.map_structure(lambda x: x.shape, self.compute_output_spec(inputs))
+        return Layer.compute_output_shape(self, input_shape)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Builds all layers for an input shape (with the batch axis)."""
+        if self._graph is not None:
+            return
+        if input_shape is None:
+            raise InvalidArgument(f"Model {self.name!r}.build needs an input shape.")
+        from kerasish.core import scope
+        from kerasish.layers.base import _tuples
+
+        shape = _tuples(input_shape)
+        self._build_shapes = {"input_shape": shape}
+        self._path = self._path or self.name
+        with scope.name_scope(self.name), backends.concrete():
+            self._trace_call([shape])
+        self.built = True
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name or at that position."""
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise InvalidArgument(
+                    f"Model {self.name!r} has {len(self.layers)} layers, asked for index {index}."
+                )
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise InvalidArgument(
+            f"Model {self.name!r} has no layer {name!r}. Layers: {[x.name for x in self.layers]}."
+        )
+
+    # Description -------------------------------------------------------------------------------
+
+    def summary(
+        self, line_length: int | None = None, positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None, expand_nested: bool = False,
+        show_trainable: bool = False, layer_range: Any = None,
+    ) -> None:  # fmt: skip
+        """Prints the layers with their output shapes and numbers of parameters."""
+        from kerasish.models.summary import print_summary
+
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable,
+                      layer_range)
+
+    def _repr_html_(self) -> str | None:
+        from kerasish.models.summary import html_summary
+
+        return html_summary(self)
+
+    # Files and configs -------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        if self._graph is not None and type(self).__init__ is Functional.__init__:
+            return graph_config.graph_to_config(self)
+        return Layer.get_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        if {"layers", "input_layers", "output_layers"} <= config.keys():
+            return graph_config.model_from_graph(cls, config, custom_objects)
+        return super().from_config(config)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        return None if self._graph is not None else Layer.get_build_config(self)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        if not config:
+            return
+        shape = config.get("input_shape")
+        if shape is not None and type(self).build is Model.build:
+            self.build(shape)
+        else:
+            Layer.build_from_config(self, config)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON, without weights; `model_from_json` reads it."""
+        from kerasish.saving.serialization import serialize_keras_object
+
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def save(
+        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    ) -> None:
+        """Writes architecture, weights and optimizer state to a `.keras` file."""
+        from kerasish.saving.saving_api import save_model
+
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
+    ) -> None:
+        """Writes the weights to a `.weights.h5` (or `.safetensors`) file."""
+        from kerasish.saving.saving_api import save_weights
+
+        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Reads weights from a file of `save_weights` or `save`."""
+        from kerasish.saving.saving_api import load_weights
+
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def export(self, filepath: Any, format: str = "tf_saved_model", verbose: Any = None,
+               input_signature: Any = None, **kwargs: Any) -> None:  # fmt: skip
+        """Writes an inference-only artifact for other runtimes."""
+        from kerasish.export import export_model
+
+        export_model(self, filepath, format, verbose, input_signature, **kwargs)
+
+    def reset_states(self) -> None:
+        """Resets the states of stateful layers."""
+        for layer in self._flatten_layers(include_self=False):
+            reset = getattr(layer, "reset_states", None) or getattr(layer, "reset_state", None)
+            if reset is not None and getattr(layer, "stateful", False):
+                reset()
+
+    def _check_built(self, what: str) -> None:
+        if not self.built:
+            raise NotBuilt(
+                f"Model {self.name!r} must be built before {what}: call it on data, fit it, or "
+                "call model.build(input_shape)."
+            )
+
+
+class Functional(Model):
+    """A `Model` made from symbolic inputs and outputs."""
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
+        Model.__init__(self, inputs=inputs, outputs=outputs, name=name, **kwargs)
+
+    def __reduce__(self) -> Any:
+        config = graph_config.graph_to_config(self)
+        weights = [v.numpy() for v in self.variables]
+        return _unpickle, (type(self), config, weights, self.get_compile_config())
+
+
+def _unpickle(cls: Any, config: Any, weights: Any, compiled: Any) -> Any:
+    model = cls.from_config(config)
+    for v, value in zip(model.variables, weights, strict=True):
+        v.assign(value)
+    if compiled:
+        model.compile_from_config(compiled)
+    return model
+
+
+class _Untracked:
+    """Holds a value that is not part of a layer's state."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = value
+
+
+def _op(name: str) -> Any:
+    from kerasish import ops
+
+    return getattr(ops, name)
+
+
+def _is_functional(args: Any, kwargs: Any) -> bool:
+    if "inputs" in kwargs and "outputs" in kwargs:
+        return True
+    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs)
+
+
+def _output_names(graph: Function) -> list[str]:
+    struct = graph._outputs_struct
+    if isinstance(struct, dict) and all(isinstance(v, KerasTensor) for v in struct.values()):
+        return sorted(struct)
+    names: list[str] = []
+    for x in graph.outputs:
+        name = x.node.operation.name if x.node is not None else x.name
+        while name in names:
+            name += "_1"
+        names.append(name)
+    return names
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model, without weights, that `model.to_json()` described."""
+    from kerasish.saving.serialization import deserialize_keras_object
+
+    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
