@@ -17,7 +17,7 @@ class DTypeError(KerasishError, TypeError):
     """A data type that the called function does not take."""
 
 
-class StateError(KerasishError, RuntimeError):
+class StateError(KerasishError, RuntimeError, ValueError):
     """A call that comes too early, too late or in the wrong scope."""
 
 

@@ -1,0 +1,1 @@
+"""The one trainer: data in, compiled steps, logs out."""

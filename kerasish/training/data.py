@@ -1,0 +1,341 @@
+"""Batches from whatever holds data: arrays, data frames, generators, loaders of other libraries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from kerasish import backends, dtypes, tree
+from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.random import shuffle_indices
+
+
+def pack(x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
+    """(x,), (x, y) or (x, y, sample_weight), without the trailing `None`s."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    return (x,) if y is None else (x, y)
+
+
+def unpack(data: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of a batch, `None` for what it lacks."""
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if len(data) > 3 or not data:
+        raise InvalidArgument(
+            f"A batch is x, (x, y) or (x, y, sample_weight); got a tuple of {len(data)} elements. "
+            "Group several inputs in a list or dict: ([a, b], y)."
+        )
+    return (*data, None, None)[:3]  # type: ignore[return-value]
+
+
+def host(x: Any) -> Any:
+    """An array-like that can be indexed by batches: ndarray, or an object with its own slicing."""
+    if x is None or isinstance(x, np.ndarray):
+        return x
+    if hasattr(x, "to_numpy"):  # pandas
+        return x.to_numpy()
+    if hasattr(x, "tocsr"):  # scipy.sparse
+        return x.tocsr()
+    if backends.owner(x) is not None:
+        return backends.to_host(x)
+    if hasattr(x, "__array__") and not hasattr(x, "__getitem__"):
+        return np.asarray(x)
+    if isinstance(x, list | tuple) or np.isscalar(x):
+        return np.asarray(x)
+    if hasattr(x, "shape") and hasattr(x, "__getitem__"):  # h5py, memory maps, ...
+        return x
+    return np.asarray(x)
+
+
+def _leaf(x: Any) -> bool:
+    """A list of numbers is one array; a list of arrays is several inputs."""
+    if isinstance(x, list | tuple):
+        return not any(
+            hasattr(y, "shape") and getattr(y, "ndim", len(y.shape)) > 0 or isinstance(y, dict)
+            for y in x
+        )
+    return not isinstance(x, dict)
+
+
+def to_arrays(structure: Any) -> Any:
+    """The same structure with array leaves."""
+    if structure is None:
+        return None
+    if _leaf(structure):
+        return host(structure)
+    if hasattr(structure, "to_dict") and hasattr(structure, "columns"):
+        return host(structure)
+    if isinstance(structure, dict):
+        return {k: to_arrays(v) for k, v in structure.items()}
+    parts = [to_arrays(v) for v in structure]
+    return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
+
+
+def standard(x: Any) -> Any:
+    """A batch array in the dtypes that training uses: floats as floatx, the rest unchanged."""
+    if x is None or not isinstance(x, np.ndarray):
+        return x
+    if x.dtype.kind == "f" and x.dtype.itemsize == 8 or x.dtype == np.float16:
+        return x.astype(dtypes.numpy_dtype(dtypes.standardize(None)))
+    return x
+
+
+class ArrayData:
+    """In-memory arrays, read batch by batch and never copied whole."""
+
+    def __init__(
+        self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None,
+        shuffle: Any = False, class_weight: Any = None, steps: int | None = None,
+    ):  # fmt: skip
+        self.data = pack(*(to_arrays(part) for part in (x, y, sample_weight)))
+        leaves = [a for a in tree.flatten(self.data) if a is not None]
+        self.size = _common_length(self.data, leaves)
+        self.batch_size = 32 if batch_size is None else int(batch_size)
+        if self.batch_size < 1:
+            raise InvalidArgument(f"batch_size must be at least 1, got {batch_size}.")
+        self.shuffle = shuffle
+        self.class_weight = class_weight
+        self._check_kinds(leaves)
+        self.steps = math.ceil(self.size / self.batch_size)
+
+    def _check_kinds(self, leaves: list[Any]) -> None:
+        for a in leaves:
+            if isinstance(a, np.ndarray) and a.dtype.kind == "O":
+                raise InvalidArgument(
+                    "The data holds Python objects (dtype object): samples of unequal lengths or "
+                    "mixed types. Pad sequences with keras.utils.pad_sequences, and make every "
+                    "column numeric."
+                )
+
+    def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[Any]:
+        order = None
+        if self.shuffle == "batch":
+            order = _batch_order(self.size, self.batch_size, epoch)
+        elif self.shuffle:
+            order = shuffle_indices(self.size, epoch)
+        single = [a for a in tree.flatten(self.data)]
+        flat_tuple = all(
+            isinstance(part, np.ndarray) for part in self.data
+        ) and self.class_weight is None
+        for step in range(self.steps if limit is None else min(limit, self.steps)):
+            low = step * self.batch_size
+            high = min(low + self.batch_size, self.size)
+            if order is None:
+                chosen: Any = slice(low, high)
+            else:
+                chosen = order[low:high]
+            if flat_tuple:
+                yield tuple([_take(a, chosen) for a in single])
+                continue
+            batch = tree.map_structure(lambda a, c=chosen: _take(a, c), self.data)
+            yield _weigh(batch, self.class_weight)
+
+
+def _take(a: Any, chosen: Any) -> Any:
+    if a is None:
+        return None
+    if type(a) is np.ndarray:
+        part = a[chosen] if type(chosen) is slice else a.take(chosen, 0)
+        return part if part.dtype.kind != "f" else standard(part)
+    if isinstance(chosen, np.ndarray) and not hasattr(a, "tocsr"):
+        order = np.argsort(chosen)  # h5py wants increasing indices
+        return standard(np.asarray(a[chosen[order]])[np.argsort(order)])
+    part = a[chosen]
+    return part if hasattr(part, "tocsr") else standard(np.asarray(part))
+
+
+def _batch_order(size: int, batch_size: int, epoch: int) -> np.ndarray:
+    starts = shuffle_indices(size // batch_size, epoch) * batch_size
+    whole = (starts[:, None] + np.arange(batch_size)).ravel()
+    return np.concatenate([whole, np.arange(len(whole), size)])
+
+
+def _common_length(data: tuple[Any, ...], leaves: list[Any]) -> int:
+    if not leaves:
+        raise InvalidArgument("There is no data: x is None.")
+    for a in leaves:
+        if not len(np.shape(a) if not hasattr(a, "shape") else a.shape):
+            raise ShapeError(
+                f"Data must have a batch axis first, got a scalar {a!r}. For one sample give "
+                "np.array([x])."
+            )
+    lengths = [int(a.shape[0]) for a in leaves]
+    if len(set(lengths)) > 1:
+        names = ("x", "y", "sample_weight")
+        told = ", ".join(
+            f"{name}: {[int(a.shape[0]) for a in tree.flatten(part) if a is not None]}"
+            for name, part in zip(names, data, strict=False)
+        )
+        raise ShapeError(f"All arrays must have the same number of samples, got {told}.")
+    if lengths[0] == 0:
+        raise InvalidArgument("The data is empty: 0 samples.")
+    return lengths[0]
+
+
+def _weigh(batch: tuple[Any, ...], class_weight: dict[int, float] | None) -> tuple[Any, ...]:
+    """Turns class weights into sample weights."""
+    if class_weight is None:
+        return batch
+    x, y, sample_weight = unpack(batch)
+    weights = class_weights_of(y, class_weight)
+    if sample_weight is not None:
+        weights = weights * np.asarray(sample_weight)
+    return x, y, weights
+
+
+def class_weights_of(y: Any, class_weight: dict[int, float]) -> np.ndarray:
+    """The weight of each sample's class."""
+    leaves = tree.flatten(y)
+    if len(leaves) != 1:
+        raise InvalidArgument(
+            f"class_weight needs targets with a single output, got {len(leaves)}. Give "
+            "sample_weight for several outputs."
+        )
+    labels = np.asarray(backends.to_host(leaves[0]))
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        labels = labels.argmax(-1)
+    labels = np.round(labels).astype("int64")
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    top = int(max(max(class_weight), labels.max(initial=0)))
+    table = np.ones(top + 1, dtypes.numpy_dtype(dtypes.standardize(None)))
+    for label, weight in class_weight.items():
+        table[int(label)] = weight
+    return table[labels]
+
+
+class StreamData:
+    """An iterable of batches: a generator, a loader of torch, tf.data, grain, Hugging Face, ..."""
+
+    def __init__(
+        self, source: Any, steps: int | None = None, class_weight: Any = None,
+        restart: Callable[[int], Iterable[Any]] | None = None, size: int | None = None,
+    ):  # fmt: skip
+        self.source = source
+        self.class_weight = class_weight
+        self.restart = restart
+        self.steps = size if size is not None else steps
+        self.size = None
+        self.shuffle = False
+        self.batch_size = None
+        self._running: Any = None
+        self._first: list[Any] = []
+
+    def peek(self) -> Any:
+        """The first batch, which stays to be read."""
+        if not self._first:
+            iterator = self._iterator(0)
+            try:
+                self._first.append(next(iterator))
+            except StopIteration:
+                raise InvalidArgument("The data is empty: its iterator gave no batch.") from None
+        return self._first[0]
+
+    def _iterator(self, epoch: int) -> Iterator[Any]:
+        if self._running is None:
+            source = self.restart(epoch) if self.restart else self.source
+            self._running = iter(source)
+        return self._running
+
+    def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[Any]:
+        step = 0
+        iterator = self._iterator(epoch)
+        while limit is None or step < limit:
+            if self._first:
+                batch = self._first.pop()
+            else:
+                try:
+                    batch = next(iterator)
+                except StopIteration:
+                    self._running = None
+                    break
+            step += 1
+            yield _weigh(self._to_batch(batch), self.class_weight)
+        if limit is not None and self.restart is not None and self.steps == limit:
+            self._running = None
+        if self._running is None and hasattr(self.source, "on_epoch_end"):
+            self.source.on_epoch_end()
+
+    def _to_batch(self, batch: Any) -> Any:
+        parts = batch if isinstance(batch, tuple | list) else (batch,)
+        if isinstance(batch, list) and len(batch) > 3:
+            parts = (batch,)
+
+        def one(x: Any) -> Any:
+            if x is None or backends.active.owns(x):
+                return x
+            if hasattr(x, "to_numpy"):
+                x = x.to_numpy()
+            owner = backends.owner(x)
+            if owner is not None:
+                x = owner.to_host(x)
+            elif hasattr(x, "detach") and hasattr(x, "cpu"):
+                x = x.detach().cpu().numpy()
+            elif hasattr(x, "numpy") and not isinstance(x, np.ndarray):
+                x = x.numpy()
+            return standard(x if hasattr(x, "tocsr") else np.asarray(x))
+
+        return tuple(
+            tree.map_structure(one, p) if not _plain_list(p) else one(np.asarray(p))
+            for p in parts
+        )
+
+
+def _plain_list(x: Any) -> bool:
+    return isinstance(x, list) and bool(x) and isinstance(x[0], int | float | bool | str)
+
+
+def make(
+    x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None,
+    steps: int | None = None, shuffle: Any = False, class_weight: Any = None,
+) -> ArrayData | StreamData:  # fmt: skip
+    """The right reader for what `fit`, `evaluate` or `predict` was given."""
+    if isinstance(x, ArrayData | StreamData):
+        return x
+    if is_stream(x):
+        for name, value in (("y", y), ("sample_weight", sample_weight)):
+            if value is not None:
+                raise InvalidArgument(
+                    f"`{name}` must not be given when x is a {type(x).__name__}, whose batches "
+                    f"hold it: (x, y) or (x, y, sample_weight)."
+                )
+        if hasattr(x, "batches_for_training"):  # PyDataset
+            return x.batches_for_training(shuffle, class_weight)
+        again = hasattr(x, "__iter__") and not hasattr(x, "__next__")
+        size = None
+        if hasattr(x, "cardinality"):
+            n = int(x.cardinality())
+            size = n if n > 0 else None
+        elif again and hasattr(x, "__len__"):
+            size = len(x)
+        return StreamData(x, steps, class_weight, (lambda _: x) if again else None, size)
+    return ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight)
+
+
+def is_stream(x: Any) -> bool:
+    """Whether x gives batches itself, rather than holding all samples."""
+    if x is None or isinstance(x, np.ndarray | list | tuple | dict | str):
+        return False
+    if hasattr(x, "shape") or hasattr(x, "to_numpy") or hasattr(x, "tocsr"):
+        return False
+    return hasattr(x, "__iter__") or hasattr(x, "__next__") or hasattr(x, "__getitem__")
+
+
+def split(arrays: Any, fraction: float) -> tuple[Any, Any]:
+    """The arrays without, and with only, their last `fraction`."""
+    leaves = [a for a in tree.flatten(arrays) if a is not None]
+    size = _common_length((arrays,), leaves)
+    at = int(math.floor(size * (1.0 - fraction)))
+    if at == 0 or at == size:
+        raise InvalidArgument(
+            f"validation_split={fraction} of {size} samples leaves "
+            f"{'none to train on' if at == 0 else 'none to validate with'}. Choose another split."
+        )
+    first = tree.map_structure(lambda a: None if a is None else a[:at], arrays)
+    return first, tree.map_structure(lambda a: None if a is None else a[at:], arrays)

@@ -1,0 +1,277 @@
+"""What `compile` was given, fitted to the model's outputs: losses and metrics per output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kerasish import losses, metrics, ops, tree
+from kerasish.errors import InvalidArgument
+
+_ACCURACY = ("accuracy", "acc")
+_CROSSENTROPY = ("crossentropy", "ce")
+
+
+def _is_output(x: Any) -> bool:
+    return hasattr(x, "shape") and hasattr(x, "dtype")
+
+
+def outputs_of(y: Any) -> list[Any]:
+    """The tensors in a structure of targets or predictions."""
+    return tree.flatten(y)
+
+
+def paths(structure: Any, names: list[str] | None = None) -> list[str]:
+    """A name for each leaf: the model's output names, dict keys, or positions."""
+    leaves = tree.flatten(structure)
+    if names is not None and len(names) == len(leaves):
+        return list(names)
+    if isinstance(structure, dict):
+        return [str(k) for k in sorted(structure)]
+    return [f"output_{i}" for i in range(len(leaves))]
+
+
+def per_output(given: Any, structure: Any, names: list[str], what: str) -> list[Any]:
+    """`given` (one, a list, a dict by output name) as one entry for each output."""
+    count = len(names)
+    if isinstance(given, dict):
+        keys = sorted(structure) if isinstance(structure, dict) else []
+        known = {**{n: i for i, n in enumerate(names)},
+                 **{k: i for i, k in enumerate(keys) if len(keys) == count}}
+        unknown = [k for k in given if k not in known]
+        if unknown:
+            raise InvalidArgument(
+                f"{what} names outputs {unknown}; the model's outputs are {names}."
+            )
+        result: list[Any] = [None] * count
+        for key, value in given.items():
+            result[known[key]] = value
+        return result
+    if isinstance(given, list | tuple):
+        if len(given) != count:
+            raise InvalidArgument(
+                f"{what} has {len(given)} entries; the model has {count} outputs {names}."
+            )
+        return list(given)
+    return [given] * count
+
+
+def match_targets(y: Any, y_pred: Any) -> list[Any]:
+    """The targets in the order of the predictions, dicts matched by key."""
+    if isinstance(y, dict) and isinstance(y_pred, dict):
+        return [y.get(k) for k in sorted(y_pred)]
+    return tree.flatten(y)
+
+
+class Objective:
+    """The loss of a model: a weighted sum over outputs, each with a mean that is tracked."""
+
+    def __init__(self, loss: Any, loss_weights: Any, names: list[str] | None):
+        self.given, self.weights_given, self.names_given = loss, loss_weights, names
+        self.functions: list[Any] | None = None
+        self.trackers: list[Any] = []
+
+    def build(self, y: Any, y_pred: Any) -> None:
+        names = paths(y_pred, self.names_given)
+        given = self.given
+        if isinstance(given, str) or callable(given):
+            one = losses.get(given)
+            self.functions = [_as_loss(one)] * len(names)
+        else:
+            self.functions = [
+                None if f is None else _as_loss(losses.get(f))
+                for f in per_output(given, y_pred, names, "loss")
+            ]
+        weights = per_output(self.weights_given, y_pred, names, "loss_weights") if (
+            self.weights_given is not None
+        ) else [None] * len(names)
+        self.weights = [1.0 if w is None else w for w in weights]
+        self.names = names
+        used = [n for n, f in zip(names, self.functions, strict=True) if f is not None]
+        if len(used) > 1:
+            self.trackers = [metrics.Mean(name=f"{n}_loss") for n in used]
+
+    def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        if self.functions is None:
+            self.build(y, y_pred)
+        predictions = tree.flatten(y_pred)
+        targets = self.targets(y, y_pred)
+        if len(targets) == 1 and len(predictions) == 1:
+            value = self.functions[0](targets[0], predictions[0], sample_weight)
+            return value if self.weights[0] == 1.0 else value * self.weights[0]
+        weights = self._sample_weights(sample_weight, len(predictions), y_pred)
+        total, tracker = None, iter(self.trackers)
+        for f, t, p, sw, w in zip(
+            self.functions, targets, predictions, weights, self.weights, strict=True
+        ):
+            if f is None:
+                continue
+            value = f(t, p, sw)
+            if self.trackers:
+                next(tracker).update_state(ops.stop_gradient(value), len_of(p))
+            value = value if w == 1.0 else value * w
+            total = value if total is None else total + value
+        return total
+
+    def targets(self, y: Any, y_pred: Any) -> list[Any]:
+        predictions = tree.flatten(y_pred)
+        if isinstance(y, dict) and self.names_given and not isinstance(y_pred, dict):
+            return [y.get(n) for n in self.names]
+        targets = match_targets(y, y_pred)
+        if len(targets) != len(predictions):
+            raise InvalidArgument(
+                f"The model has {len(predictions)} outputs {self.names}, the targets have "
+                f"{len(targets)}."
+            )
+        return targets
+
+    def _sample_weights(self, sample_weight: Any, count: int, y_pred: Any) -> list[Any]:
+        if sample_weight is None:
+            return [None] * count
+        if isinstance(sample_weight, dict):
+            return per_output(sample_weight, y_pred, self.names, "sample_weight")
+        leaves = tree.flatten(sample_weight)
+        return leaves if len(leaves) == count else [sample_weight] * count
+
+
+def len_of(x: Any) -> Any:
+    """The batch size of a tensor, as a number where it is known."""
+    n = x.shape[0] if len(x.shape) else 1
+    return n if n is not None else ops.shape(x)[0]
+
+
+def _as_loss(function: Any) -> Any:
+    if isinstance(function, losses.Loss):
+        return function
+    if not callable(function):
+        raise InvalidArgument(f"A loss is a name, a function or a Loss object, got {function!r}.")
+    name = getattr(function, "__name__", type(function).__name__)
+    return losses.LossFunctionWrapper(function, name=name)
+
+
+class Measures:
+    """The metrics of a model, made for the shapes of its outputs."""
+
+    _tracks_variables = False
+
+    def __init__(self, given: Any, weighted: Any, names: list[str] | None):
+        self.given, self.weighted, self.names_given = given, weighted, names
+        self.built = False
+        self.entries: list[tuple[int, Any, bool]] = []
+        """(index of the output, metric, whether it takes sample weights)"""
+        self.result_names: list[str] = []
+
+    @property
+    def metrics(self) -> list[Any]:
+        return [metric for _, metric, _ in self.entries]
+
+    def build(self, y: Any, y_pred: Any) -> None:
+        names = paths(y_pred, self.names_given)
+        predictions = tree.flatten(y_pred)
+        targets = match_targets(y, y_pred) if y is not None else [None] * len(predictions)
+        if isinstance(y, dict) and self.names_given and not isinstance(y_pred, dict):
+            targets = [y.get(n) for n in names]
+        if len(targets) != len(predictions):
+            targets = [targets[0] if targets else None] * len(predictions)
+        for given, weighted in ((self.given, False), (self.weighted, True)):
+            if not given:
+                continue
+            for i, group in enumerate(_metric_groups(given, y_pred, names)):
+                for identifier in group:
+                    if identifier is None:
+                        continue
+                    metric = _make(identifier, targets[i], predictions[i])
+                    self.entries.append((i, metric, weighted))
+                    prefix = f"{names[i]}_" if len(names) > 1 else ""
+                    name = prefix + metric.name
+                    unique, n = name, 1
+                    while unique in self.result_names:
+                        unique, n = f"{name}_{n}", n + 1
+                    self.result_names.append(unique)
+        self.built = True
+
+    def update(self, targets: list[Any], predictions: list[Any], sample_weight: Any) -> None:
+        weights = tree.flatten(sample_weight) if sample_weight is not None else []
+        for i, metric, weighted in self.entries:
+            if targets[i] is None:
+                continue
+            if weighted and weights:
+                sw = weights[i] if len(weights) == len(predictions) else weights[0]
+                metric.update_state(targets[i], predictions[i], sample_weight=sw)
+            else:
+                metric.update_state(targets[i], predictions[i])
+
+    def results(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, (_, metric, _) in zip(self.result_names, self.entries, strict=True):
+            value = metric.result()
+            if isinstance(value, dict):
+                found.update(value)
+            else:
+                found[name] = value
+        return found
+
+
+def _metric_groups(given: Any, y_pred: Any, names: list[str]) -> list[list[Any]]:
+    as_list = lambda g: list(g) if isinstance(g, list | tuple) else [g]  # noqa: E731
+    if isinstance(given, dict):
+        return [as_list(g) for g in per_output(given, y_pred, names, "metrics")]
+    given = as_list(given)
+    if len(names) == 1:
+        flat = [m for g in given for m in as_list(g)]
+        return [flat]
+    if len(given) == len(names) and (
+        any(isinstance(g, list | tuple) or g is None for g in given) or len(given) > 1
+    ):
+        return [as_list(g) for g in given]
+    if any(isinstance(g, list | tuple) for g in given):
+        raise InvalidArgument(
+            f"metrics has {len(given)} entries; the model has {len(names)} outputs {names}."
+        )
+    return [list(given) for _ in names]
+
+
+def _make(identifier: Any, y: Any, y_pred: Any) -> Any:
+    """A metric object; "accuracy" becomes the kind that fits the shapes."""
+    if isinstance(identifier, metrics.Metric):
+        return identifier
+    if isinstance(identifier, str) and y is not None:
+        shape, target = tuple(y_pred.shape), tuple(y.shape)
+        binary = len(shape) > 0 and shape[-1] == 1 or len(shape) == 1
+        sparse = not binary and (
+            len(target) < len(shape) or (target[-1] == 1 and shape[-1] != 1)
+        )
+        kind = "Binary" if binary else "SparseCategorical" if sparse else "Categorical"
+        lower = identifier.lower()
+        if lower in _ACCURACY:
+            return getattr(metrics, f"{kind}Accuracy")(name=identifier)
+        if lower in _CROSSENTROPY:
+            return getattr(metrics, f"{kind}Crossentropy")(name=identifier)
+    metric = metrics.get(identifier)
+    if isinstance(metric, metrics.Metric):
+        return metric
+    if not callable(metric):
+        raise InvalidArgument(f"A metric is a name, function or Metric, got {identifier!r}.")
+    name = identifier if isinstance(identifier, str) else getattr(
+        metric, "__name__", type(metric).__name__
+    )
+    return metrics.MeanMetricWrapper(metric, name=name)
+
+
+def check_labels(loss: Any, y: Any, classes: int | None) -> None:
+    """Labels of a sparse cross-entropy that are not class indices, told before training."""
+    import numpy as np
+
+    if not isinstance(loss, losses.SparseCategoricalCrossentropy) or classes is None:
+        return
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or not y.size:
+        return
+    ignored = getattr(loss, "ignore_class", None)
+    labels = y if ignored is None else y[y != ignored]
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise InvalidArgument(
+            f"Labels go from {labels.min()} to {labels.max()}, but the model's output has "
+            f"{classes} classes, so labels must be 0 to {classes - 1}. Make the last layer "
+            f"{int(labels.max()) + 1} wide or renumber the labels."
+        )
+
+
