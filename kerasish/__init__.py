@@ -1,1 +1,97 @@
-"""A Keras-style deep-learning API on NumPy, PyTorch, JAX and TensorFlow."""
+"""kerasish: a Keras-style deep-learning API on NumPy, PyTorch, JAX and TensorFlow.
+
+    import kerasish as keras
+
+Names load when they are first used; no engine is imported before something is computed.
+"""
+
+from typing import TYPE_CHECKING
+
+from kerasish._lazy import attach
+from kerasish.version import __version__
+
+__getattr__, __dir__, _names = attach(
+    __name__,
+    modules=(
+        "activations applications backend callbacks config constraints datasets distillation "
+        "distribution dtype_policies export initializers layers legacy losses metrics "
+        "mixed_precision models ops optimizers preprocessing quantizers random regularizers "
+        "saving tree utils visualization wrappers"
+    ),
+    names={
+        "kerasish.models.function": "Function",
+        "kerasish.core.symbolic": "KerasTensor",
+        "kerasish.core.operation": "Operation",
+        "kerasish.core.scope": "StatelessScope SymbolicScope device name_scope",
+        "kerasish.core.remat": "RematScope remat",
+        "kerasish.core.variable": "Variable",
+        "kerasish.core.transforms": "function grad value_and_grad",
+        "kerasish.dtype_policies": "DTypePolicy FloatDTypePolicy",
+        "kerasish.initializers": "Initializer",
+        "kerasish.layers.input_layer": "Input",
+        "kerasish.layers.input_spec": "InputSpec",
+        "kerasish.layers.base": "Layer",
+        "kerasish.losses": "Loss",
+        "kerasish.metrics": "Metric",
+        "kerasish.models": "Model Sequential",
+        "kerasish.optimizers": "Optimizer",
+        "kerasish.quantizers": "Quantizer",
+        "kerasish.regularizers": "Regularizer",
+        "kerasish.backends": "register_backend",
+        "kerasish.version": "version",
+    },
+)
+__all__ = ["__version__", *_names]
+
+if TYPE_CHECKING:
+    from kerasish import (
+        activations,
+        applications,
+        backend,
+        callbacks,
+        config,
+        constraints,
+        datasets,
+        distillation,
+        distribution,
+        dtype_policies,
+        export,
+        initializers,
+        layers,
+        legacy,
+        losses,
+        metrics,
+        mixed_precision,
+        models,
+        ops,
+        optimizers,
+        preprocessing,
+        quantizers,
+        random,
+        regularizers,
+        saving,
+        tree,
+        utils,
+        visualization,
+        wrappers,
+    )
+    from kerasish.backends import register_backend
+    from kerasish.core.operation import Operation
+    from kerasish.core.remat import RematScope, remat
+    from kerasish.core.scope import StatelessScope, SymbolicScope, device, name_scope
+    from kerasish.core.symbolic import KerasTensor
+    from kerasish.core.transforms import function, grad, value_and_grad
+    from kerasish.core.variable import Variable
+    from kerasish.dtype_policies import DTypePolicy, FloatDTypePolicy
+    from kerasish.initializers import Initializer
+    from kerasish.layers.base import Layer
+    from kerasish.layers.input_layer import Input
+    from kerasish.layers.input_spec import InputSpec
+    from kerasish.losses import Loss
+    from kerasish.metrics import Metric
+    from kerasish.models import Model, Sequential
+    from kerasish.models.function import Function
+    from kerasish.optimizers import Optimizer
+    from kerasish.quantizers import Quantizer
+    from kerasish.regularizers import Regularizer
+    from kerasish.version import version

@@ -216,3 +216,22 @@ def _initial_backend() -> str:
         if os.environ.get(name):
             return os.environ[name]
     return _FILE.get("backend", "numpy")
+
+
+# Public settings whose homes are higher floors; they load when asked for.
+_ELSEWHERE = {
+    "dtype_policy": "kerasish.dtype_policies",
+    "set_dtype_policy": "kerasish.dtype_policies",
+    "enable_interactive_logging": "kerasish.callbacks.progress",
+    "disable_interactive_logging": "kerasish.callbacks.progress",
+    "is_interactive_logging_enabled": "kerasish.callbacks.progress",
+    "enable_unsafe_deserialization": "kerasish.saving.serialization",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        import importlib
+
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
