@@ -65,14 +65,16 @@ def tensor(x: Any) -> Any:
     return active.convert(x)
 
 
-def _promote(values: list[Any], floating: bool) -> list[Any]:
+def _promote(values: list[Any], kind: str) -> list[Any]:
     """All values as tensors of their common dtype; Python scalars are weak."""
     active = backends.active
     values = [x if type(x) in _SCALARS or x is None else tensor(x) for x in values]
     kinds = [
         type(x) if type(x) in _SCALARS else active.dtype_of(x) for x in values if x is not None
     ]
-    target = dtypes.result_type(*kinds, float) if floating else dtypes.result_type(*kinds)
+    target = dtypes.result_type(*kinds, float) if kind == "float" else dtypes.result_type(*kinds)
+    if kind == "number" and target == "bool":
+        target = "int32"
     return [
         None if x is None
         else active.scalar(x, target) if type(x) in _SCALARS
@@ -84,22 +86,31 @@ def _promote(values: list[Any], floating: bool) -> list[Any]:
 @overload
 def op(fn: F) -> F: ...
 @overload
-def op(*, convert: str = "", float: str = "", common: str = "") -> Callable[[F], F]: ...
+def op(
+    *, convert: str = "", float: str = "", common: str = "", number: str = "", like: str = ""
+) -> Callable[[F], F]: ...
 
 
-def op(fn: Any = None, *, convert: str = "", float: str = "", common: str = "") -> Any:
+def op(
+    fn: Any = None, *, convert: str = "", float: str = "", common: str = "", number: str = "",
+    like: str = "",
+) -> Any:  # fmt: skip
     """Makes a function an op. Each option names arguments, separated by spaces.
 
     Args:
         convert: made tensors, their dtype kept.
         float: made tensors and promoted together with the float type: integers become floatx.
         common: made tensors and promoted to their common dtype.
+        number: the same, with bools counted as int32.
+        like: made tensors of the first argument's dtype.
 
     A name with a star, as in `common="*xs"`, is a list of arrays. A function whose body is
     empty is a primitive, which every adapter must define.
     """
     if fn is None:
-        return lambda fn: op(fn, convert=convert, float=float, common=common)
+        return lambda fn: op(
+            fn, convert=convert, float=float, common=common, number=number, like=like
+        )
     name = fn.__name__
     parameters = list(inspect.signature(fn).parameters.values())
     if not _is_empty(fn):
@@ -107,7 +118,9 @@ def op(fn: Any = None, *, convert: str = "", float: str = "", common: str = "") 
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
         wrapper = _variadic(fn, name)
     else:
-        wrapper = _positional(fn, name, parameters, convert, float, common)
+        kinds = {"convert": convert, "common": common, "float": float, "number": number,
+                 "like": like}  # fmt: skip
+        wrapper = _positional(fn, name, parameters, kinds)
     wrapper.op_name = name  # type: ignore[attr-defined]
     return wrapper
 
@@ -150,17 +163,15 @@ def _variadic(fn: Any, name: str) -> Any:
     return wrapper
 
 
-def _positional(
-    fn: Any, name: str, parameters: list[Any], convert: str, float: str, common: str
-) -> Any:
+def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]) -> Any:
     names = [p.name for p in parameters]
     index = {n: i for i, n in enumerate(names)}
     count = len(names)
     defaults = tuple(p.default for p in parameters)
     required = sum(p.default is p.empty for p in parameters)
-    groups: dict[str, list[int]] = {"convert": [], "float": [], "common": []}
-    lists: dict[str, list[int]] = {"convert": [], "float": [], "common": []}
-    for kind, text in (("convert", convert), ("float", float), ("common", common)):
+    groups: dict[str, list[int]] = {kind: [] for kind in kinds}
+    lists: dict[str, list[int]] = {kind: [] for kind in kinds}
+    for kind, text in kinds.items():
         for word in text.split():
             (lists if word[0] == "*" else groups)[kind].append(index[word.lstrip("*")])
     arrays = {i for group in (*groups.values(), *lists.values()) for i in group}
@@ -185,15 +196,25 @@ def _positional(
                 values[i] = tensor(values[i])
         for i in lists["convert"]:
             values[i] = [tensor(x) for x in values[i]]
-        for kind in ("common", "float"):
+        for kind in ("common", "float", "number"):
             if group := groups[kind]:
-                promoted = _promote([values[i] for i in group], kind == "float")
+                promoted = _promote([values[i] for i in group], kind)
                 for i, x in zip(group, promoted, strict=True):
                     values[i] = x
             for i in lists[kind]:
                 if not isinstance(values[i], list | tuple):
                     values[i] = list(tensor(values[i]))
-                values[i] = _promote(list(values[i]), kind == "float")
+                values[i] = _promote(list(values[i]), kind)
+        if group := groups["like"]:
+            active = backends.active
+            target = active.dtype_of(values[0])
+            for i in group:
+                x = values[i]
+                if x is not None:
+                    values[i] = (
+                        active.scalar(x, target) if type(x) in _SCALARS
+                        else active.cast(tensor(x), target)
+                    )  # fmt: skip
         return values
 
     def complete(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -232,9 +253,9 @@ def _positional(
 
     # The fast ways: the usual call of the usual kinds, with tensors of the right dtype already.
     single = len(arrays) == 1 and 0 in arrays and not any(lists.values())
-    needs_float = groups["float"] == [0]
-    pair = groups["common"] == [0, 1] or groups["float"] == [0, 1]
-    pair_float = groups["float"] == [0, 1]
+    needs_float = groups["float"] == [0] or groups["number"] == [0]
+    pair = [0, 1] in (groups["common"], groups["float"], groups["number"])
+    pair_float = [0, 1] in (groups["float"], groups["number"])
 
     if single and count == 1:
 
