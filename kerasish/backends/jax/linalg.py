@@ -1,0 +1,53 @@
+"""JAX: linear algebra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+det = jnp.linalg.det
+inv = jnp.linalg.inv
+_solve = jnp.linalg.solve
+
+
+def cholesky(x: Any, upper: bool) -> Any:
+    return jnp.linalg.cholesky(x, upper=upper)
+
+
+def slogdet(x: Any) -> tuple[Any, Any]:
+    return tuple(jnp.linalg.slogdet(x))
+
+
+def eig(x: Any) -> tuple[Any, Any]:
+    return tuple(jnp.linalg.eig(x))
+
+
+def eigh(x: Any) -> tuple[Any, Any]:
+    return tuple(jnp.linalg.eigh(x))
+
+
+def qr(x: Any, mode: str) -> tuple[Any, Any]:
+    return tuple(jnp.linalg.qr(x, mode))
+
+
+def svd(x: Any, full_matrices: bool, compute_uv: bool) -> Any:
+    out = jnp.linalg.svd(x, full_matrices, compute_uv)
+    return tuple(out) if compute_uv else out
+
+
+def lu_factor(x: Any) -> tuple[Any, Any]:
+    lu, pivots, _ = jax.lax.linalg.lu(x)
+    return lu, pivots
+
+
+def _solve_triangular(a: Any, b: Any, lower: bool) -> Any:
+    batch = jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a = jnp.broadcast_to(a, (*batch, *a.shape[-2:]))
+    b = jnp.broadcast_to(b, (*batch, *b.shape[-2:]))
+    return jax.lax.linalg.triangular_solve(a, b, left_side=True, lower=lower)
+
+
+def _pinv(x: Any, rcond: float) -> Any:
+    return jnp.linalg.pinv(x, rcond)

@@ -1,0 +1,67 @@
+"""TensorFlow: special functions, segments, top-k and Fourier transforms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+erf = tf.math.erf
+erfc = tf.math.erfc
+erfinv = tf.math.erfinv
+
+
+def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    return tf.reduce_logsumexp(x, axis, keepdims)
+
+
+def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
+    return tuple(tf.math.top_k(x, k, sorted=sorted))
+
+
+_FOLDS = {
+    "sum": tf.math.unsorted_segment_sum, "prod": tf.math.unsorted_segment_prod,
+    "max": tf.math.unsorted_segment_max, "min": tf.math.unsorted_segment_min,
+}  # fmt: skip
+
+
+def _segment(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str) -> Any:
+    if num_segments is None:
+        num_segments = tf.reduce_max(ids) + 1
+    ids = tf.where(ids < tf.cast(num_segments, ids.dtype), ids, -1)  # -1 is dropped, more fails
+    out = _FOLDS[kind](data, ids, num_segments)
+    if kind in ("max", "min") and data.dtype.is_floating:
+        # An empty segment has the largest finite value there; the identity is infinite.
+        count = tf.math.unsorted_segment_sum(tf.ones_like(ids), ids, num_segments)
+        empty = tf.reshape(count == 0, [-1, *[1] * (len(data.shape) - 1)])
+        inf = tf.constant(float("-inf" if kind == "max" else "inf"), data.dtype)
+        out = tf.where(empty, inf, out)
+    return out
+
+
+def _pair(z: Any) -> tuple[Any, Any]:
+    return tf.math.real(z), tf.math.imag(z)
+
+
+def fft(x: Any) -> tuple[Any, Any]:
+    return _pair(tf.signal.fft(tf.complex(*x)))
+
+
+def fft2(x: Any) -> tuple[Any, Any]:
+    return _pair(tf.signal.fft2d(tf.complex(*x)))
+
+
+def ifft2(x: Any) -> tuple[Any, Any]:
+    return _pair(tf.signal.ifft2d(tf.complex(*x)))
+
+
+def rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
+    return _pair(tf.signal.rfft(x, None if fft_length is None else [fft_length]))
+
+
+def irfft(x: Any, fft_length: int | None) -> Any:
+    return tf.signal.irfft(tf.complex(*x), None if fft_length is None else [fft_length])
+
+
+def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
+    return tf.signal.frame(x, sequence_length, sequence_stride)

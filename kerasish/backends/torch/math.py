@@ -1,0 +1,82 @@
+"""PyTorch: special functions, segments, top-k and Fourier transforms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+erf = torch.erf
+erfc = torch.erfc
+erfinv = torch.erfinv
+
+
+def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    return torch.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
+
+
+def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
+    values, indices = torch.topk(x, k, sorted=sorted)
+    return values, indices.to(torch.int32)
+
+
+def _lowest(dtype: Any) -> Any:
+    return -torch.inf if dtype.is_floating_point else torch.iinfo(dtype).min
+
+
+def _highest(dtype: Any) -> Any:
+    return torch.inf if dtype.is_floating_point else torch.iinfo(dtype).max
+
+
+_FOLDS = {
+    "sum": ("sum", lambda dtype: 0), "prod": ("prod", lambda dtype: 1),
+    "max": ("amax", _lowest), "min": ("amin", _highest),
+}  # fmt: skip
+
+
+def _segment(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str) -> Any:
+    if num_segments is None:
+        num_segments = int(ids.max()) + 1
+    # One more segment takes the elements of no segment.
+    ids = torch.where((ids >= 0) & (ids < num_segments), ids, num_segments).long()
+    fold, identity = _FOLDS[kind]
+    out = torch.full(
+        (num_segments + 1, *data.shape[1:]), identity(data.dtype),
+        dtype=data.dtype, device=data.device,
+    )  # fmt: skip
+    if kind == "sum":
+        return out.index_add(0, ids, data)[:-1]
+    ids = ids.reshape(-1, *[1] * (data.ndim - 1)).expand_as(data)
+    return out.scatter_reduce(0, ids, data, fold)[:-1]
+
+
+def _pair(z: Any) -> tuple[Any, Any]:
+    return z.real, z.imag
+
+
+def fft(x: Any) -> tuple[Any, Any]:
+    return _pair(torch.fft.fft(torch.complex(*x)))
+
+
+def fft2(x: Any) -> tuple[Any, Any]:
+    return _pair(torch.fft.fft2(torch.complex(*x)))
+
+
+def ifft2(x: Any) -> tuple[Any, Any]:
+    return _pair(torch.fft.ifft2(torch.complex(*x)))
+
+
+def rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
+    return _pair(torch.fft.rfft(x, fft_length))
+
+
+def irfft(x: Any, fft_length: int | None) -> Any:
+    return torch.fft.irfft(torch.complex(*x), fft_length)
+
+
+def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
+    return x.unfold(-1, sequence_length, sequence_stride)
+
+
+def cdist(x: Any, y: Any) -> Any:
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
