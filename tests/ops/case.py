@@ -32,6 +32,9 @@ class Case:
     """Check the symbolic shape and dtype (turn off for data-dependent shapes)."""
     skip: dict[str, str] = dataclasses.field(default_factory=dict)
     """Backend -> why it truly cannot."""
+    through: Callable[..., Any] | None = None
+    """`through(op, *args, **kwargs)` is tested in place of `op(*args, **kwargs)`: what is unique
+    about results that are not (vectors up to their sign), or on inputs of a kind (symmetric)."""
     path: str = ""
     number: int = 0
 
@@ -43,7 +46,7 @@ class Case:
 def case(
     name: str, *args: Any, ref: Any, grad: bool | None = None, tol: float = 1e-5,
     grad_tol: float = 1e-3, symbolic: bool = True, skip: dict[str, str] | None = None,
-    **kwargs: Any,
+    through: Callable[..., Any] | None = None, **kwargs: Any,
 ) -> None:  # fmt: skip
     """Adds a row. `name` is the op's path below `keras.ops` (`"image.resize"`) or below `keras`
     when it begins with a dot (`".random.shuffle"`)."""
@@ -51,7 +54,7 @@ def case(
     if grad is None:
         grad = any(_is_float(a) for a in _leaves(args))
     ROWS.append(Case(name, args, kwargs, ref, grad, tol, grad_tol, symbolic, skip or {},
-                     number=number))
+                     through, number=number))
 
 
 def _leaves(x: Any) -> list[Any]:

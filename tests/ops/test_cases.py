@@ -27,6 +27,14 @@ def resolve(name):
     return target
 
 
+def subject(row):
+    """What a row tests: its op, or something made of it."""
+    function = resolve(row.name)
+    if row.through is None:
+        return function
+    return lambda *args, **kwargs: row.through(function, *args, **kwargs)
+
+
 def host(out):
     return tree.map_structure(
         lambda leaf: np.asarray(backends.to_host(leaf)) if hasattr(leaf, "dtype") else leaf, out
@@ -68,7 +76,7 @@ def _skip(row, backend):
 @rows
 def test_value(row, backend):
     _skip(row, backend)
-    out = host(resolve(row.name)(*row.args, **row.kwargs))
+    out = host(subject(row)(*row.args, **row.kwargs))
     assert_close(out, expected(row), row.tol, row.id)
 
 
@@ -82,7 +90,7 @@ def test_body(row, backend):
     _skip(row, backend)
     native, table[name] = table[name], backends.bodies[name]
     try:
-        out = host(resolve(row.name)(*row.args, **row.kwargs))
+        out = host(subject(row)(*row.args, **row.kwargs))
     finally:
         table[name] = native
     assert_close(out, expected(row), max(row.tol, 2e-5), row.id)
@@ -105,7 +113,7 @@ def test_symbolic(row, unknown):
         isinstance(leaf, np.ndarray) and leaf.ndim for leaf in tree.flatten(row.args)
     ):
         return
-    function = resolve(row.name)
+    function = subject(row)
     real = tree.flatten(host(function(*row.args, **row.kwargs)))
     spec = tree.flatten(function(*_symbolic(row, unknown), **row.kwargs))
     assert len(real) == len(spec)
@@ -156,7 +164,7 @@ def test_gradient(row):
     if not row.grad or not where:
         return
     _skip(row, "numpy")
-    function = resolve(row.name)
+    function = subject(row)
     leaves = tree.flatten(row.args)
     arrays = [leaves[i].astype("float64") for i in where]
     with config.backend_scope("numpy"):
@@ -186,7 +194,7 @@ def test_gradients_agree(row, backend):
         return
     _skip(row, backend)
     _skip(row, "numpy")
-    function = resolve(row.name)
+    function = subject(row)
     leaves = tree.flatten(row.args)
     arrays = [leaves[i] for i in where]
     got = _gradients(function, row, where, arrays)
