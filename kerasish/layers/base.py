@@ -841,13 +841,25 @@ class Layer(Operation):
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs; the arguments of `__init__` unless a class says otherwise."""
-        policy = dtype_policies.serialize(self._dtype_policy)
-        config = {"name": self.name, "trainable": self._trainable, "dtype": policy}
+        config = {
+            "name": self.name,
+            "trainable": self._trainable,
+            "dtype": dtype_policies.serialize(self._dtype_policy),
+        }
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        if type(self).get_config is Layer.get_config:
-            config = {**config, **self._init_config()}
-            accepted = inspect.signature(type(self).__init__).parameters
+        own = type(self)
+        for cls in own.__mro__:
+            if cls is Layer:
+                break
+            # Our own layers keep each argument in an attribute of its name.
+            if cls.__module__.startswith("kerasish.") and "__init__" in vars(cls):
+                for name in _own_arguments(cls):
+                    if name not in config and hasattr(self, name):
+                        config[name] = _argument_config(name, getattr(self, name))
+        if not own.__module__.startswith("kerasish.") and own.get_config is Layer.get_config:
+            config.update(self._init_config())
+            accepted = inspect.signature(own.__init__).parameters
             if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
                 config = {k: v for k, v in config.items() if k in accepted}
         return config
@@ -877,6 +889,27 @@ class Layer(Operation):
 
 def _rebuild(cls: type) -> Any:
     return Layer.__new__(cls)
+
+
+@functools.lru_cache(maxsize=None)
+def _own_arguments(cls: type) -> tuple[str, ...]:
+    parameters = list(inspect.signature(vars(cls)["__init__"]).parameters.values())[1:]
+    return tuple(
+        p.name for p in parameters
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in _BASE_ARGUMENTS
+    )
+
+
+_BASE_ARGUMENTS = ("name", "trainable", "dtype", "autocast", "activity_regularizer", "weights")
+
+
+def _argument_config(name: str, value: Any) -> Any:
+    from kerasish import activations
+    from kerasish.saving.serialization import serialize_keras_object
+
+    if name.endswith("activation") and callable(value):
+        return activations.serialize(value)
+    return serialize_keras_object(value)
 
 
 class _nothing:

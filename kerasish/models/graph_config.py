@@ -50,7 +50,7 @@ def graph_to_config(model: Any) -> dict[str, Any]:
         if isinstance(x, list):
             return [argument(y) for y in x]
         if isinstance(x, tuple):
-            return {"class_name": "__tuple__", "items": [argument(y) for y in x]}
+            return tuple(argument(y) for y in x)
         if isinstance(x, dict):
             return {k: argument(v) for k, v in x.items()}
         return serialization.serialize_keras_object(x)

@@ -82,10 +82,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, list):
         return [serialize_keras_object(x) for x in obj]
     if isinstance(obj, tuple):
-        return {
-            "class_name": "__tuple__",
-            "items": [serialize_keras_object(x) for x in obj],
-        } if not hasattr(obj, "_fields") else [serialize_keras_object(x) for x in obj]
+        return tuple(serialize_keras_object(x) for x in obj)
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, bytes):
@@ -284,7 +281,7 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
     if isinstance(config, _PLAIN):
         return config
     if isinstance(config, list | tuple):
-        return [_deserialize(x) for x in config]
+        return type(config)(_deserialize(x) for x in config)
     if not isinstance(config, dict):
         raise InvalidArgument(f"Cannot deserialize {config!r} of type {type(config).__name__}.")
     name = config.get("class_name")
