@@ -1,0 +1,106 @@
+"""NumPy: rules run in place over pieces that stay in the cache."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kerasish import backends
+from kerasish.backends import leafwise, state
+from kerasish.backends.leafwise import Group, scaled
+
+__all__ = ["apply_rule", "norms", "number", "scaled", "set_number"]
+
+BLOCK = 1 << 15
+"""How many elements are updated at a time."""
+SMALL = 1 << 12
+"""Leaves up to this size are laid side by side and updated together."""
+
+
+def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
+    if state.current is not None:  # values are lent: they must not be written to
+        return leafwise.apply_rule(group, grads, hyper, decay)
+    if not group.elementwise:
+        return leafwise.apply_rule(group, grads, hyper, decay)
+    layout = group.cache.get("numpy")
+    if layout is None or not layout.holds():
+        layout = group.cache["numpy"] = _Layout(group)
+    if layout.small:
+        np.concatenate([grads[i].reshape(-1) for i in layout.small], out=layout.grad)
+        _update(group.rule, layout.flat, layout.grad, hyper, decay)
+    for i, arrays in layout.large:
+        _update(group.rule, arrays, grads[i].reshape(-1), hyper, decay)
+
+
+class _Layout:
+    """Flat views of the leaves; the small ones lie side by side in common arrays."""
+
+    def __init__(self, group: Group):
+        leaves = [
+            (p, *held) for p, held in zip(group.params, group.slots, strict=True)
+        ]
+        self.variables = [v for leaf in leaves for v in leaf]
+        for v in self.variables:
+            v.value  # noqa: B018 (moves it here)
+        sizes = [leaf[0]._value.size for leaf in leaves]
+        self.small = [i for i, n in enumerate(sizes) if n <= SMALL]
+        if len(self.small) < 2:
+            self.small = []
+        if self.small:
+            total = sum(sizes[i] for i in self.small)
+            columns = list(zip(*(leaves[i] for i in self.small), strict=True))
+            self.flat = [np.empty(total, v[0]._value.dtype) for v in columns]
+            self.grad = np.empty(total, self.flat[0].dtype)
+            for flat, column in zip(self.flat, columns, strict=True):
+                start = 0
+                for v in column:
+                    view = flat[start : start + v._value.size].reshape(v._value.shape)
+                    start += v._value.size
+                    view[...] = v._value
+                    v._value = view
+        self.large = [
+            (i, [v._value.reshape(-1) for v in leaf])
+            for i, leaf in enumerate(leaves) if i not in set(self.small)
+        ]  # fmt: skip
+        self.values = [v._value for v in self.variables]
+
+    def holds(self) -> bool:
+        """Whether the variables still have the arrays that were laid out."""
+        return all(map(operator.is_, self.values, [v._value for v in self.variables]))
+
+
+def _update(rule: Any, arrays: list[np.ndarray], grad: np.ndarray, hyper: Any, decay: Any) -> None:
+    if grad.size <= BLOCK:
+        return _piece(rule, arrays, grad, hyper, decay)
+    for start in range(0, grad.size, BLOCK):
+        piece = slice(start, start + BLOCK)
+        _piece(rule, [a[piece] for a in arrays], grad[piece], hyper, decay)
+
+
+def _piece(rule: Any, arrays: list[np.ndarray], grad: Any, hyper: Any, decay: Any) -> None:
+    param, *slots = arrays
+    if decay is not None:
+        param *= 1 - decay
+    new, new_slots = rule(param, grad, slots, hyper)
+    param[...] = new
+    for slot, value in zip(slots, new_slots, strict=True):
+        slot[...] = value
+
+
+def number(variable: Any) -> Any:
+    """A scalar as a Python number."""
+    return variable.value.item() if state.current is None else variable.value
+
+
+def set_number(variable: Any, value: Any) -> None:
+    if state.current is None:
+        variable.value[...] = value
+    else:
+        variable._write(value)
+
+
+def norms(tensors: Sequence[Any]) -> list[Any]:
+    return [np.sqrt(np.sum(x * x)) for x in tensors]
