@@ -1,0 +1,53 @@
+"""JAX: neural-network kernels. What is not here runs by its body, which XLA fuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import nn as _nn
+from jax.experimental.sparse import BCOO
+
+from kerasish import config
+from kerasish.backends import bodies
+from kerasish.backends.jax.engine import native_dtype
+
+relu, relu6, selu, sigmoid = _nn.relu, _nn.relu6, _nn.selu, _nn.sigmoid
+elu, celu, silu, glu, gelu = _nn.elu, _nn.celu, _nn.silu, _nn.glu, _nn.gelu
+softplus, log_sigmoid = _nn.softplus, _nn.log_sigmoid
+softmax, log_softmax = _nn.softmax, _nn.log_softmax
+
+
+def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
+    classes = logits.shape[-1]
+    # A negative label must not count from the end: it gives NaN, like one that is too large.
+    index = jnp.where(target < 0, classes, target)[..., None]
+    return -jnp.take_along_axis(log_softmax(logits), index, -1, mode="fill")[..., 0]
+
+
+def one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
+    dtype = native_dtype(dtype or config.floatx())
+    if not sparse:
+        return _nn.one_hot(x, num_classes, dtype=dtype, axis=axis)
+    axis %= x.ndim + 1
+    inside = (x >= 0) & (x < num_classes)
+    grid = jnp.indices(x.shape).reshape(x.ndim, -1)
+    labels = jnp.where(inside, x, 0).reshape(1, -1)
+    where = jnp.concatenate([grid[:axis], labels, grid[axis:]]).T
+    shape = (*x.shape[:axis], num_classes, *x.shape[axis:])
+    return BCOO((inside.reshape(-1).astype(dtype), where), shape=shape, unique_indices=True)
+
+
+def _attention(
+    query: Any, key: Any, value: Any, bias: Any, mask: Any, scale: float, is_causal: bool,
+    soft_cap: float | None, flash: bool | None,
+) -> Any:  # fmt: skip
+    if soft_cap is not None or value.shape != key.shape:
+        args = (query, key, value, bias, mask, scale, is_causal, soft_cap, flash)
+        return bodies["_attention"](*args)
+    on_gpu = bool(flash) and jax.default_backend() == "gpu"
+    return _nn.dot_product_attention(
+        query, key, value, bias, mask, scale=scale, is_causal=is_causal,
+        implementation="cudnn" if on_gpu else None,
+    )

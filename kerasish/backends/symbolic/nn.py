@@ -1,0 +1,30 @@
+"""Shape rules of neural-network kernels; for the rest the bodies run on shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kerasish import config
+from kerasish.backends.symbolic.engine import Spec
+
+
+def _same(x: Any, *_: Any) -> Any:
+    return x
+
+
+for _name in (
+    "relu relu6 leaky_relu elu selu celu gelu sigmoid log_sigmoid softplus silu hard_sigmoid "
+    "hard_silu hard_tanh hard_shrink soft_shrink tanh_shrink threshold softsign squareplus "
+    "sparse_plus sparse_sigmoid softmax log_softmax sparsemax"
+).split():
+    globals()[_name] = _same
+
+
+def one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
+    axis %= x.ndim + 1
+    shape = (*x.shape[:axis], num_classes, *x.shape[axis:])
+    return Spec(shape, dtype or config.floatx(), sparse)
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any) -> Any:
+    return Spec((*query.shape[:3], value.shape[3]), query.dtype)

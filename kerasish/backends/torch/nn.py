@@ -1,0 +1,102 @@
+"""PyTorch: neural-network kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from kerasish.backends import bodies
+
+relu, relu6, selu, sigmoid = torch.relu, F.relu6, torch.selu, torch.sigmoid
+leaky_relu, elu, celu, silu, glu = F.leaky_relu, F.elu, F.celu, F.silu, F.glu
+hard_sigmoid, hard_silu, hard_tanh = F.hardsigmoid, F.hardswish, F.hardtanh
+hard_shrink, soft_shrink, tanh_shrink = F.hardshrink, F.softshrink, F.tanhshrink
+threshold, softsign, log_sigmoid = F.threshold, F.softsign, F.logsigmoid
+
+
+def gelu(x: Any, approximate: bool) -> Any:
+    return F.gelu(x, approximate="tanh" if approximate else "none")
+
+
+def softplus(x: Any) -> Any:
+    return F.softplus(x, threshold=40)
+
+
+def softmax(x: Any, axis: Any) -> Any:
+    return torch.softmax(x, axis) if type(axis) is int else bodies["softmax"](x, axis)
+
+
+def log_softmax(x: Any, axis: Any) -> Any:
+    return torch.log_softmax(x, axis) if type(axis) is int else bodies["log_softmax"](x, axis)
+
+
+def _binary_crossentropy_of_logits(target: Any, logits: Any) -> Any:
+    return F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+
+
+def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
+    # The default ignore_index would pass over the label -100 in silence.
+    return F.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]), target.reshape(-1).long(), reduction="none",
+        ignore_index=-(2**31),
+    ).reshape(target.shape)
+
+
+def _attention(
+    query: Any, key: Any, value: Any, bias: Any, mask: Any, scale: float, is_causal: bool,
+    soft_cap: float | None, flash: bool | None,
+) -> Any:  # fmt: skip
+    if soft_cap is not None:
+        args = (query, key, value, bias, mask, scale, is_causal, soft_cap, flash)
+        return bodies["_attention"](*args)
+    added = bias
+    if is_causal and not (mask is None and bias is None):
+        past = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
+        mask, is_causal = past if mask is None else mask & past, False
+    if mask is not None:
+        # A large number, not torch's -inf: rows without any key stay defined, as elsewhere.
+        hidden = torch.zeros(mask.shape, dtype=query.dtype, device=query.device)
+        hidden.masked_fill_(~mask, 0.6 * torch.finfo(query.dtype).min)
+        added = hidden if bias is None else bias + hidden
+    return F.scaled_dot_product_attention(
+        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), added,
+        is_causal=is_causal, scale=scale, enable_gqa=query.shape[2] != key.shape[2],
+    ).transpose(1, 2)
+
+
+def _lstm_states(
+    x: Any, h0: Any, c0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any,
+    unroll: bool,
+) -> Any:  # fmt: skip
+    if mask is not None:
+        args = (x, h0, c0, kernel, recurrent_kernel, bias, mask, unroll)
+        return bodies["_lstm_states"](*args)
+    weights = [kernel.T, recurrent_kernel.T]
+    if bias is not None:
+        weights += [bias, torch.zeros_like(bias)]
+    states, h, c = torch.lstm(
+        x, (h0[None], c0[None]), weights, bias is not None, 1, 0.0, torch.is_grad_enabled(), False,
+        True,
+    )  # fmt: skip
+    return states, h[0], c[0]
+
+
+def _gru_states(
+    x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any, unroll: bool
+) -> Any:
+    if mask is not None:
+        return bodies["_gru_states"](x, h0, kernel, recurrent_kernel, bias, mask, unroll)
+
+    def ordered(w: Any) -> Any:  # torch has the reset gate first
+        update, reset, candidate = w.chunk(3, -1)
+        return torch.cat([reset, update, candidate], -1)
+
+    weights = [ordered(kernel).T, ordered(recurrent_kernel).T]
+    if bias is not None:
+        weights += [*ordered(bias)]
+    states, h = torch.gru(
+        x, h0[None], weights, bias is not None, 1, 0.0, torch.is_grad_enabled(), False, True
+    )
+    return states, h[0]

@@ -1,0 +1,88 @@
+"""Labels as vectors, and how far an image is from another."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kerasish import backends, config
+from kerasish.core.op import describe, op
+from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.ops.core import cast, convert_to_tensor
+from kerasish.ops.numpy import arange, equal, expand_dims, log10, max, mean, reshape, square
+
+__all__ = ["multi_hot", "one_hot", "psnr"]
+
+
+@op(convert="x")
+def one_hot(
+    x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
+) -> Any:
+    """Class indices as vectors that are 1 at the index and 0 elsewhere.
+
+    Args:
+        x: integers; one outside `0 ... num_classes - 1` gives zeros only.
+        num_classes: the length of the vectors.
+        axis: where the new axis goes.
+        dtype: of the result, `config.floatx()` by default.
+        sparse: give a sparse tensor, on backends that have them (JAX, TensorFlow).
+
+    >>> import kerasish as keras
+    >>> keras.ops.one_hot([2, 0], num_classes=3).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    place = [1] * (len(x.shape) + 1)
+    place[axis] = -1
+    if backends.active.dtype_of(x) not in ("int32", "int64"):
+        x = cast(x, "int32")
+    classes = reshape(arange(num_classes, dtype=backends.active.dtype_of(x)), place)
+    return cast(equal(expand_dims(x, axis), classes), dtype or config.floatx())
+
+
+@op
+def multi_hot(
+    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None,
+    sparse: bool = False, **kwargs: Any,
+) -> Any:  # fmt: skip
+    """Sets of class indices as vectors that are 1 at every index of the set.
+
+    Args:
+        inputs: integers of shape `(size of a set,)` or `(batch, size of a set, ...)`.
+        num_classes: the length of the vectors.
+        axis: where the new axis goes, counted as in `one_hot(inputs)`.
+        dtype: of the result, `config.floatx()` by default.
+        sparse: give a sparse tensor, on backends that have them (JAX, TensorFlow).
+
+    >>> import kerasish as keras
+    >>> keras.ops.multi_hot([[0, 2], [1, 1]], num_classes=3).tolist()
+    [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    """
+    num_classes = kwargs.pop("num_tokens", num_classes)
+    if kwargs or num_classes is None:
+        raise InvalidArgument(
+            f"ops.multi_hot needs num_classes and takes no {sorted(kwargs)}." if kwargs
+            else "ops.multi_hot needs num_classes, the length of the vectors."
+        )
+    inputs = convert_to_tensor(inputs)
+    hot = one_hot(inputs, num_classes, axis, dtype, sparse)
+    return max(hot, axis=1 if len(inputs.shape) > 1 else 0)
+
+
+@op(float="x1 x2")
+def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+    """Peak signal-to-noise ratio of two images, in decibels: a scalar over all elements.
+
+    Args:
+        x1: a tensor.
+        x2: a tensor of the same shape.
+        max_val: the largest value that an element can have.
+
+    >>> import kerasish as keras
+    >>> round(float(keras.ops.psnr([0.0, 1.0], [0.1, 0.9], max_val=1.0)), 2)
+    20.0
+    """
+    if tuple(x1.shape) != tuple(x2.shape):
+        raise ShapeError(
+            f"ops.psnr compares images of one shape, got {describe(x1)} and {describe(x2)}."
+        )
+    return 20.0 * math.log10(max_val) - 10.0 * log10(mean(square(x1 - x2)))
