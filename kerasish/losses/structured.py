@@ -1,0 +1,128 @@
+"""Losses of a batch or a sequence as a whole: circle loss of embeddings, CTC of transcripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kerasish import ops
+from kerasish.losses.base import LossFunctionWrapper
+
+_REDUCTION = "sum_over_batch_size"
+_NEVER = -1e9
+"""The logarithm of nothing; finite, so that gradients are."""
+
+
+def circle(
+    y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None,
+    remove_diagonal: bool = True, gamma: float = 80, margin: float = 0.4,
+) -> Any:  # fmt: skip
+    """Circle loss: pulls embeddings of one class together and pushes those of others away.
+
+    See https://arxiv.org/abs/2002.10857.
+
+    Args:
+        y_true: class numbers, `(batch,)` or `(batch, 1)`.
+        y_pred: embeddings of length one, `(batch, dimension)`.
+        ref_labels: the classes of `ref_embeddings`; by default `y_true`.
+        ref_embeddings: what the embeddings are compared with; by default `y_pred`.
+        remove_diagonal: do not compare an embedding with itself.
+        gamma: the scale of the similarities.
+        margin: how far apart the classes should be.
+
+    >>> import kerasish as keras
+    >>> embeddings = [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]
+    >>> [round(x) for x in keras.losses.circle([0, 1, 1], embeddings, gamma=10).tolist()]
+    [0, 6, 11]
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    labels = ops.reshape(ops.cast(y_true, "int32"), (-1, 1))
+    if ref_embeddings is None:
+        references, ref_labels = y_pred, y_true if ref_labels is None else ref_labels
+    else:
+        references = ops.convert_to_tensor(ref_embeddings, y_pred.dtype)
+    same = ops.equal(labels, ops.reshape(ops.cast(ref_labels, "int32"), (1, -1)))
+    positive, negative = same, ops.logical_not(same)
+    if remove_diagonal:
+        n, m = ops.shape(positive)
+        itself = ops.equal(ops.expand_dims(ops.arange(n), 1), ops.expand_dims(ops.arange(m), 0))
+        positive = ops.logical_and(positive, ops.logical_not(itself))
+
+    distance = ops.subtract(1.0, ops.matmul(y_pred, ops.transpose(references)))
+    pull = ops.multiply(ops.relu(ops.add(distance, margin)), ops.subtract(distance, margin))
+    push = ops.multiply(
+        ops.relu(ops.subtract(1.0 + margin, distance)), ops.subtract(1.0 - margin, distance)
+    )
+
+    def over(where: Any, score: Any) -> Any:
+        return ops.logsumexp(ops.where(where, ops.multiply(score, gamma), _NEVER), axis=1)
+
+    return ops.softplus(ops.add(over(positive, pull), over(negative, push)))
+
+
+def ctc(y_true: Any, y_pred: Any) -> Any:
+    """Connectionist temporal classification: minus the log-probability of a label sequence.
+
+    Class 0 is the blank; the first dimension of the labels is `batch`, all of their length
+    counts, and so do all time steps.
+
+    Args:
+        y_true: class numbers, `(batch, labels)`.
+        y_pred: logits, `(batch, time, classes)`.
+
+    >>> import kerasish as keras
+    >>> loss = keras.losses.ctc([[1]], [[[0.0, 0.0], [0.0, 0.0]]])
+    >>> [round(x, 4) for x in loss.tolist()]
+    [0.2877]
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.cast(y_true, "int32")
+    batch, time, _ = ops.shape(y_pred)
+    length = ops.shape(y_true)[1]
+    whole = ops.ones_like(y_true[:, 0])
+    return ops.ctc_loss(
+        y_true, y_pred, ops.multiply(whole, length), ops.multiply(whole, time), mask_index=0
+    )
+
+
+class Circle(LossFunctionWrapper):
+    """Circle loss of embeddings of length one against their class numbers.
+
+    Args:
+        gamma: the scale of the similarities.
+        margin: how far apart the classes should be.
+        remove_diagonal: do not compare an embedding with itself.
+        reduction, name, dtype: see `Loss`.
+
+    >>> import kerasish as keras
+    >>> loss = keras.losses.Circle(gamma=10.0)
+    >>> round(float(loss([0, 1, 1], [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])))
+    6
+    """
+
+    def __init__(
+        self, gamma: float = 80.0, margin: float = 0.4, remove_diagonal: bool = True,
+        reduction: str | None = _REDUCTION, name: str = "circle", dtype: Any = None,
+    ):  # fmt: skip
+        super().__init__(
+            circle, reduction, name, dtype, gamma=gamma, margin=margin,
+            remove_diagonal=remove_diagonal,
+        )  # fmt: skip
+
+
+class CTC(LossFunctionWrapper):
+    """Connectionist temporal classification of logits against label sequences (0 is the blank).
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    >>> import kerasish as keras
+    >>> round(float(keras.losses.CTC()([[1]], [[[0.0, 0.0], [0.0, 0.0]]])), 4)
+    0.2877
+    """
+
+    def __init__(self, reduction: str | None = _REDUCTION, name: str = "ctc", dtype: Any = None):
+        super().__init__(ctc, reduction, name, dtype)
+
+
+circle.takes_class_numbers = True  # type: ignore[attr-defined]
+ctc.takes_class_numbers = True  # type: ignore[attr-defined]
