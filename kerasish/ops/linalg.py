@@ -12,8 +12,24 @@ from kerasish.dtypes import numpy_dtype
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.core import cast
 from kerasish.ops.numpy import (
-    absolute, conj, equal, expand_dims, eye, matmul, max, min, moveaxis, multiply, not_equal,
-    power, real, sqrt, squeeze, sum, swapaxes, where,
+    absolute,
+    conj,
+    equal,
+    expand_dims,
+    eye,
+    matmul,
+    max,
+    min,
+    moveaxis,
+    multiply,
+    not_equal,
+    power,
+    real,
+    sqrt,
+    squeeze,
+    sum,
+    swapaxes,
+    where,
 )  # fmt: skip
 
 __all__ = [
@@ -378,7 +394,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 def _square(x: Any) -> Any:
-    return real(multiply(x, conj(x))) if "complex" in backends.active.dtype_of(x) else multiply(x, x)
+    complex_ = "complex" in backends.active.dtype_of(x)
+    return real(multiply(x, conj(x))) if complex_ else multiply(x, x)
 
 
 def _vector_norm(size: Any, ord: Any, axis: int, keepdims: bool) -> Any:

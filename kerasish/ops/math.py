@@ -15,8 +15,26 @@ from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.core import shape, stop_gradient
 from kerasish.ops.linalg import cholesky, safe_sqrt
 from kerasish.ops.numpy import (
-    add, broadcast_to, diagonal, divide, exp, expand_dims, isfinite, less, log, logical_and, max,
-    multiply, pad, reshape, squeeze, subtract, sum, take, take_along_axis, where,
+    add,
+    broadcast_to,
+    diagonal,
+    divide,
+    exp,
+    expand_dims,
+    isfinite,
+    less,
+    log,
+    logical_and,
+    max,
+    multiply,
+    pad,
+    reshape,
+    squeeze,
+    subtract,
+    sum,
+    take,
+    take_along_axis,
+    where,
 )  # fmt: skip
 
 __all__ = [
