@@ -1,0 +1,531 @@
+"""Attention layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kerasish import config, constraints, initializers, ops, random, regularizers
+from kerasish.core.symbolic import KerasTensor
+from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.layers.base import Layer
+from kerasish.layers.core import EinsumDense
+from kerasish.layers.masking import get_mask
+from kerasish.layers.regularization import Dropout
+
+
+def _combine(masks: list[Any]) -> Any:
+    """The logical and of the masks that are there."""
+    found = None
+    for mask in masks:
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            found = mask if found is None else ops.logical_and(found, mask)
+    return found
+
+
+def _positions(length: Any) -> Any:
+    return ops.arange(length, dtype="int32")
+
+
+def _causal(target: Any, source: Any) -> Any:
+    """`(1, target, source)`: true where the source is not in the future."""
+    rows = ops.expand_dims(_positions(target), (0, 2))
+    columns = ops.expand_dims(_positions(source), (0, 1))
+    return ops.greater_equal(rows, columns)
+
+
+def _window(target: Any, source: Any, size: int) -> Any:
+    """`(1, target, source)`: true within `size` positions."""
+    rows = ops.expand_dims(_positions(target), (0, 2))
+    columns = ops.expand_dims(_positions(source), (0, 1))
+    return ops.less(ops.abs(ops.subtract(rows, columns)), size)
+
+
+class _Projected(Layer):
+    """What the multi-head layers share: weights' options and the attention itself."""
+
+    def _set_weights_options(
+        self, use_bias: bool, kernel_initializer: Any, bias_initializer: Any,
+        kernel_regularizer: Any, bias_regularizer: Any, kernel_constraint: Any,
+        bias_constraint: Any, dropout: float, seed: Any, flash_attention: Any,
+        sliding_window: int | None, use_gate: bool,
+    ) -> None:  # fmt: skip
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = dropout
+        self.seed = seed
+        self.flash_attention = flash_attention
+        self.use_gate = use_gate
+        if sliding_window is not None and sliding_window < 1:
+            raise InvalidArgument(f"sliding_window must be at least 1, got {sliding_window}.")
+        self.sliding_window = sliding_window
+        self.supports_masking = True
+
+    def _projection(
+        self, name: str, equation: str, output_shape: Any, bias_axes: str | None
+    ) -> EinsumDense:
+        copy = lambda i: i.__class__.from_config(i.get_config()) if hasattr(i, "get_config") else i
+        return EinsumDense(
+            equation, output_shape=output_shape, bias_axes=bias_axes if self.use_bias else None,
+            name=name, dtype=self.dtype_policy, kernel_initializer=copy(self.kernel_initializer),
+            bias_initializer=copy(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer, bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint, bias_constraint=self.bias_constraint,
+        )  # fmt: skip
+
+    def _masks(
+        self, query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any,
+        attention_mask: Any, use_causal_mask: bool,
+    ) -> Any:  # fmt: skip
+        """`(batch, target, source)`: the logical and of every mask."""
+        masks = [attention_mask]
+        if query_mask is not None:
+            masks.append(ops.expand_dims(query_mask, -1))
+        if value_mask is not None:
+            masks.append(ops.expand_dims(value_mask, -2))
+        if key_mask is not None and key_mask is not value_mask:
+            masks.append(ops.expand_dims(key_mask, -2))
+        target, source = ops.shape(query)[1], ops.shape(value)[1]
+        if use_causal_mask:
+            masks.append(_causal(target, source))
+        if self.sliding_window is not None:
+            masks.append(_window(target, source, self.sliding_window))
+        return _combine(masks)
+
+
+class MultiHeadAttention(_Projected):
+    """Attention of several heads (Vaswani et al., 2017, https://arxiv.org/abs/1706.03762).
+
+    Args:
+        num_heads: the number of heads.
+        key_dim: the size of each head's query and key.
+        value_dim: the size of each head's value, `key_dim` by default.
+        dropout: dropout of the attention scores.
+        use_bias: whether the projections have biases.
+        output_shape: the size of the output, the query's by default.
+        attention_axes: the axes that attention runs over, all between batch and features.
+        sliding_window: see only positions within this distance.
+        flash_attention: ask for or forbid a memory-frugal kernel.
+        use_gate: multiply the heads' outputs by a learned sigmoid gate of the query.
+        seed: of the dropout.
+
+    Call with `(query, value, key=None)`; shapes `(batch, target, d)`, `(batch, source, d)`.
+
+    >>> import kerasish as keras
+    >>> x = keras.ops.ones((2, 5, 8))
+    >>> keras.layers.MultiHeadAttention(num_heads=2, key_dim=4)(x, x).shape
+    (2, 5, 8)
+    """
+
+    def __init__(
+        self, num_heads: int, key_dim: int, value_dim: int | None = None, dropout: float = 0.0,
+        use_bias: bool = True, output_shape: Any = None, attention_axes: Any = None,
+        sliding_window: int | None = None, flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None, bias_regularizer: Any = None,
+        activity_regularizer: Any = None, kernel_constraint: Any = None,
+        bias_constraint: Any = None, use_gate: bool = False, seed: Any = None, **kwargs: Any,
+    ):  # fmt: skip
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        for name, value in (("num_heads", num_heads), ("key_dim", key_dim)):
+            if not isinstance(value, int) or value <= 0:
+                raise InvalidArgument(f"MultiHeadAttention needs {name} > 0, got {value!r}.")
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+        self.value_dim = value_dim or key_dim
+        self._output_shape = (
+            None if output_shape is None
+            else (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        )
+        self.attention_axes = (
+            (attention_axes,) if isinstance(attention_axes, int)
+            else None if attention_axes is None else tuple(attention_axes)
+        )
+        self._set_weights_options(
+            use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+            kernel_constraint, bias_constraint, dropout, seed, flash_attention, sliding_window,
+            use_gate,
+        )  # fmt: skip
+
+    def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
+        value_shape = query_shape if value_shape is None else value_shape
+        key_shape = value_shape if key_shape is None else key_shape
+        rank = len(query_shape)
+        free = "abcdefgij"[: rank - 1]
+        split = lambda name, size, shape: _built(self._projection(
+            name, f"{free}x,xno->{free}no", (*(None,) * (rank - 2), self.num_heads, size), "no"
+        ), shape)
+        self.query_dense = split("query", self.key_dim, query_shape)
+        self.key_dense = split("key", self.key_dim, key_shape)
+        self.value_dense = split("value", self.value_dim, value_shape)
+        if self.use_gate:
+            self.gate_dense = split("gate", self.value_dim, query_shape)
+        out = self._output_shape or (query_shape[-1],)
+        letters = "pqrstuv"[: len(out)]
+        self.output_dense = _built(self._projection(
+            "attention_output", f"{free}no,no{letters}->{free}{letters}",
+            (*(None,) * (rank - 2), *out), letters,
+        ), (*query_shape[:-1], self.num_heads, self.value_dim))
+        if self.attention_axes is None:
+            self.attention_axes = tuple(range(1, rank - 1))
+        self._dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy, seed=self.seed)
+
+    def call(
+        self, query: Any, value: Any, key: Any = None, query_mask: Any = None,
+        value_mask: Any = None, key_mask: Any = None, attention_mask: Any = None,
+        return_attention_scores: bool = False, training: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:  # fmt: skip
+        key = value if key is None else key
+        mask = self._masks(
+            query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+        )
+        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+        out, scores = self._attend(q, k, v, mask, training, return_attention_scores)
+        if self.use_gate:
+            out = ops.multiply(out, ops.sigmoid(self.gate_dense(query)))
+        out = self.output_dense(out)
+        return (out, scores) if return_attention_scores else out
+
+    def _attend(
+        self, q: Any, k: Any, v: Any, mask: Any, training: Any, want_scores: bool
+    ) -> tuple[Any, Any]:
+        dropping = bool(training) and self.dropout > 0
+        plain = len(q.shape) == 4 and self.attention_axes == (1,) and self.key_dim == self.value_dim
+        if plain and not want_scores and not dropping and self.flash_attention is not False and (
+            config.is_flash_attention_enabled() is not False
+        ):
+            if mask is not None:
+                mask = ops.expand_dims(mask, 1) if len(mask.shape) == 3 else mask
+            return ops.dot_product_attention(q, k, v, mask=mask), None
+        # Scores in the general form: batch..., heads, target..., source...
+        rank = len(q.shape)
+        axes = self.attention_axes
+        letters = "abcdefghij"
+        n, h = "y", "z"
+        target = [letters[i] for i in range(rank - 2)]
+        source = [c.upper() if i in axes else c for i, c in enumerate(target)]
+        batch = [c for i, c in enumerate(target) if i not in axes]
+        tq = [target[i] for i in axes]
+        sk = [source[i] for i in axes]
+        join = "".join
+        score = f"{join(batch)}{n}{join(tq)}{join(sk)}"
+        scaled = ops.multiply(q, 1.0 / math.sqrt(self.key_dim))
+        scores = ops.einsum(f"{join(source)}{n}{h},{join(target)}{n}{h}->{score}", k, scaled)
+        if mask is not None:
+            while len(mask.shape) < len(scores.shape):
+                mask = ops.expand_dims(mask, -(2 * len(axes)) - 1)
+            low = -3e4 if ops.dtype(scores) == "float16" else -1e9
+            scores = ops.where(mask, scores, ops.cast(low, ops.dtype(scores)))
+        flat_axes = tuple(range(-len(axes), 0))
+        weights = ops.softmax(scores, axis=flat_axes if len(flat_axes) > 1 else -1)
+        used = self._dropout_layer(weights, training=training) if dropping else weights
+        out = ops.einsum(f"{score},{join(source)}{n}{h}->{join(target)}{n}{h}", used, v)
+        return out, weights
+
+    def compute_mask(
+        self, query: Any, value: Any = None, query_mask: Any = None, **_: Any
+    ) -> Any:
+        return value if query_mask is None and not hasattr(value, "shape") else query_mask
+
+    def _set_output_masks(self, tensors: Any, outputs: Any, previous: Any) -> None:
+        from kerasish.layers.masking import set_mask
+
+        mask = get_mask(tensors["query"])
+        first = outputs[0] if isinstance(outputs, tuple) else outputs
+        if mask is not None:
+            set_mask(first, mask)
+
+    _set_output_masks_symbolic = _set_output_masks
+
+    def compute_output_shape(
+        self, query_shape: Any, value_shape: Any = None, key_shape: Any = None
+    ) -> Any:
+        out = self._output_shape or (query_shape[-1],)
+        return (*query_shape[:-1], *out)
+
+    def compute_output_spec(
+        self, query: Any, value: Any, key: Any = None, query_mask: Any = None,
+        value_mask: Any = None, key_mask: Any = None, attention_mask: Any = None,
+        return_attention_scores: bool = False, training: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:  # fmt: skip
+        _check_pair(self, query.shape, value.shape, (key if key is not None else value).shape)
+        out = KerasTensor(self.compute_output_shape(query.shape), self.compute_dtype)
+        if not return_attention_scores:
+            return out
+        axes = self.attention_axes
+        batch = [n for i, n in enumerate(query.shape[:-1]) if i not in axes]
+        scores = (*batch, self.num_heads, *(query.shape[i] for i in axes),
+                  *(value.shape[i] for i in axes))
+        return out, KerasTensor(scores, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "output_shape": self._output_shape}
+
+    query_dense: EinsumDense
+    key_dense: EinsumDense
+    value_dense: EinsumDense
+
+
+def _built(layer: EinsumDense, shape: Any) -> EinsumDense:
+    layer._build_for({"inputs_shape": tuple(shape)}, single=True)
+    return layer
+
+
+def _check_pair(layer: Layer, query: Any, value: Any, key: Any) -> None:
+    if key[1] is not None and value[1] is not None and key[1] != value[1]:
+        raise ShapeError(
+            f"Layer {layer.name!r} ({type(layer).__name__}): key and value must have the same "
+            f"number of positions, got shapes {tuple(key)} and {tuple(value)}."
+        )
+
+
+class GroupedQueryAttention(_Projected):
+    """Multi-head attention whose query heads share key and value heads in groups.
+
+    Ainslie et al. (2023), https://arxiv.org/abs/2305.13245
+
+    Args:
+        head_dim: the size of each head.
+        num_query_heads: the number of query heads.
+        num_key_value_heads: the number of key and value heads; divides `num_query_heads`.
+        (the rest as in `MultiHeadAttention`)
+    """
+
+    def __init__(
+        self, head_dim: int, num_query_heads: int, num_key_value_heads: int,
+        dropout: float = 0.0, use_bias: bool = True, sliding_window: int | None = None,
+        flash_attention: bool | None = None, kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros", kernel_regularizer: Any = None,
+        bias_regularizer: Any = None, activity_regularizer: Any = None,
+        kernel_constraint: Any = None, bias_constraint: Any = None, use_gate: bool = False,
+        seed: Any = None, **kwargs: Any,
+    ):  # fmt: skip
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if num_query_heads % num_key_value_heads:
+            raise InvalidArgument(
+                f"num_query_heads ({num_query_heads}) must be a multiple of num_key_value_heads "
+                f"({num_key_value_heads})."
+            )
+        self.head_dim = head_dim
+        self.num_query_heads = num_query_heads
+        self.num_key_value_heads = num_key_value_heads
+        self.num_repeats = num_query_heads // num_key_value_heads
+        self._set_weights_options(
+            use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+            kernel_constraint, bias_constraint, dropout, seed, flash_attention, sliding_window,
+            use_gate,
+        )  # fmt: skip
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        key_shape = value_shape if key_shape is None else key_shape
+        split = lambda name, heads, shape: _built(
+            self._projection(name, "bqm,muh->bquh", (None, heads, self.head_dim), "uh"), shape
+        )
+        self.query_dense = split("query", self.num_query_heads, query_shape)
+        self.key_dense = split("key", self.num_key_value_heads, key_shape)
+        self.value_dense = split("value", self.num_key_value_heads, value_shape)
+        if self.use_gate:
+            self.gate_dense = split("gate", self.num_query_heads, query_shape)
+        self.output_dense = _built(
+            self._projection("attention_output", "bquh,uhm->bqm", (None, query_shape[-1]), "m"),
+            (*query_shape[:-1], self.num_query_heads, self.head_dim),
+        )
+        self._dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy, seed=self.seed)
+
+    def call(
+        self, query: Any, value: Any, key: Any = None, query_mask: Any = None,
+        value_mask: Any = None, key_mask: Any = None, attention_mask: Any = None,
+        return_attention_scores: bool = False, training: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:  # fmt: skip
+        key = value if key is None else key
+        mask = self._masks(
+            query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+        )
+        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+        dropping = bool(training) and self.dropout > 0
+        scores = None
+        if not return_attention_scores and not dropping and self.flash_attention is not False:
+            out = ops.dot_product_attention(
+                q, k, v, mask=None if mask is None else ops.expand_dims(mask, 1)
+            )
+        else:
+            k = ops.repeat(k, self.num_repeats, axis=2)
+            v = ops.repeat(v, self.num_repeats, axis=2)
+            scores = ops.einsum("bquh,bkuh->buqk", q, k)
+            scores = ops.multiply(scores, 1.0 / math.sqrt(self.head_dim))
+            if mask is not None:
+                low = -3e4 if ops.dtype(scores) == "float16" else -1e9
+                scores = ops.where(
+                    ops.expand_dims(mask, 1), scores, ops.cast(low, ops.dtype(scores))
+                )
+            scores = ops.softmax(scores, axis=-1)
+            used = self._dropout_layer(scores, training=training) if dropping else scores
+            out = ops.einsum("buqk,bkuh->bquh", used, v)
+        if self.use_gate:
+            out = ops.multiply(out, ops.sigmoid(self.gate_dense(query)))
+        out = self.output_dense(out)
+        return (out, scores) if return_attention_scores else out
+
+    _set_output_masks = MultiHeadAttention._set_output_masks
+    _set_output_masks_symbolic = MultiHeadAttention._set_output_masks
+
+    def compute_output_shape(
+        self, query_shape: Any, value_shape: Any = None, key_shape: Any = None
+    ) -> Any:
+        return tuple(query_shape)
+
+    def compute_output_spec(
+        self, query: Any, value: Any, key: Any = None, query_mask: Any = None,
+        value_mask: Any = None, key_mask: Any = None, attention_mask: Any = None,
+        return_attention_scores: bool = False, training: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:  # fmt: skip
+        _check_pair(self, query.shape, value.shape, (key if key is not None else value).shape)
+        out = KerasTensor(query.shape, self.compute_dtype)
+        if not return_attention_scores:
+            return out
+        shape = (query.shape[0], self.num_query_heads, query.shape[1], value.shape[1])
+        return out, KerasTensor(shape, self.compute_dtype)
+
+
+GroupQueryAttention = GroupedQueryAttention
+
+
+class Attention(Layer):
+    """Dot-product attention without projections (Luong et al., 2015, arXiv:1508.04025).
+
+    Called with a list `[query, value]` or `[query, value, key]`.
+
+    Args:
+        use_scale: whether a learned factor scales the scores.
+        score_mode: "dot", or "concat" for `tanh(query + key)` summed.
+        dropout: of the scores.
+
+    >>> import kerasish as keras
+    >>> q, v = keras.ops.ones((2, 3, 4)), keras.ops.ones((2, 5, 4))
+    >>> keras.layers.Attention()([q, v]).shape
+    (2, 3, 4)
+    """
+
+    def __init__(
+        self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0,
+        seed: Any = None, **kwargs: Any,
+    ):  # fmt: skip
+        super().__init__(**kwargs)
+        if score_mode not in ("dot", "concat"):
+            raise InvalidArgument(f"score_mode must be 'dot' or 'concat', got {score_mode!r}.")
+        self.use_scale = use_scale
+        self.score_mode = score_mode
+        self.dropout = dropout
+        self.seed = seed
+        self.seed_generator = random.SeedGenerator(seed) if dropout > 0 else None
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        self._check(input_shape)
+        self.scale = self.concat_score_weight = None
+        if self.use_scale:
+            self.scale = self.add_weight(name="scale", shape=(), initializer="ones")
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.add_weight(
+                name="concat_score_weight", shape=(), initializer="ones"
+            )
+
+    def _check(self, inputs: Any) -> None:
+        if not isinstance(inputs, list | tuple) or len(inputs) not in (2, 3):
+            raise InvalidArgument(
+                f"Layer {self.name!r} ({type(self).__name__}) takes a list [query, value] or "
+                "[query, value, key]."
+            )
+
+    def _scores(self, query: Any, key: Any) -> Any:
+        if self.score_mode == "dot":
+            scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
+            return scores if self.scale is None else ops.multiply(scores, self.scale)
+        total = ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
+        if self.scale is not None:
+            total = ops.multiply(total, self.scale)
+        return ops.multiply(self.concat_score_weight, ops.sum(ops.tanh(total), axis=-1))
+
+    def call(
+        self, inputs: Any, mask: Any = None, training: bool = False,
+        return_attention_scores: bool = False, use_causal_mask: bool = False,
+    ) -> Any:  # fmt: skip
+        self._check(inputs)
+        query, value = inputs[0], inputs[1]
+        key = inputs[2] if len(inputs) > 2 else value
+        if mask is not None and (not isinstance(mask, list | tuple) or len(mask) not in (2, 3)):
+            raise InvalidArgument(
+                f"Layer {self.name!r}: mask is a list [query_mask, value_mask], got {mask!r}."
+            )
+        query_mask, value_mask = (mask[0], mask[1]) if mask else (None, None)
+        scores = self._scores(query, key)
+        masks = [None if value_mask is None else ops.expand_dims(value_mask, -2)]
+        if use_causal_mask:
+            shape = ops.shape(scores)
+            masks.append(_causal(shape[-2], shape[-1]))
+        seen = _combine(masks)
+        if seen is not None:
+            low = 65504.0 if ops.dtype(scores) == "float16" else 1e9
+            hidden = ops.cast(ops.logical_not(seen), ops.dtype(scores))
+            scores = ops.subtract(scores, ops.multiply(hidden, low))
+        weights = ops.softmax(scores, axis=-1)
+        if training and self.dropout > 0:
+            weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
+        out = ops.matmul(weights, value)
+        if query_mask is not None:
+            out = ops.multiply(out, ops.cast(ops.expand_dims(query_mask, -1), ops.dtype(out)))
+        return (out, weights) if return_attention_scores else out
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return None if not mask or mask[0] is None else mask[0]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[0][:-1], input_shape[1][-1])
+
+    def compute_output_spec(
+        self, inputs: Any, mask: Any = None, return_attention_scores: bool = False,
+        training: Any = None, use_causal_mask: bool = False,
+    ) -> Any:  # fmt: skip
+        self._check(inputs)
+        query, value = inputs[0], inputs[1]
+        key = inputs[2] if len(inputs) > 2 else value
+        out = KerasTensor((*query.shape[:-1], value.shape[-1]), self.compute_dtype)
+        if not return_attention_scores:
+            return out
+        return out, KerasTensor((*query.shape[:-1], key.shape[1]), self.compute_dtype)
+
+
+class AdditiveAttention(Attention):
+    """Attention by `tanh(query + key)` (Bahdanau et al., 2014, arXiv:1409.0473)."""
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any):
+        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        self._check(input_shape)
+        self.scale = None
+        if self.use_scale:
+            self.scale = self.add_weight(
+                name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform"
+            )
+
+    def _scores(self, query: Any, key: Any) -> Any:
+        total = ops.tanh(ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3)))
+        if self.scale is not None:
+            total = ops.multiply(total, self.scale)
+        return ops.sum(total, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.pop("score_mode", None)
+        return config
