@@ -18,7 +18,10 @@ from kerasish import config
 from kerasish.backends import state
 from kerasish.errors import BackendError, BackendMissing, InvalidArgument, StateError
 
-AREAS = ("engine", "array", "manipulation", "nn", "math", "linalg", "image", "random", "optimizer")
+AREAS = (
+    "engine", "array", "manipulation", "nn", "convolution", "pooling", "normalization",
+    "math", "linalg", "image", "random", "optimizer",
+)  # fmt: skip
 bodies: dict[str, Callable[..., Any]] = {}
 """The composite ops' reference implementations, by name; filled by `core.op`."""
 
