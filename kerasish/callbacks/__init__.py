@@ -1,6 +1,17 @@
-"""Callbacks."""
+"""Callbacks; each loads when it is first used."""
 
-from kerasish.callbacks.base import Callback, CallbackList, History
-from kerasish.callbacks.progress import ProgbarLogger
+from kerasish._lazy import attach
 
-__all__ = ["Callback", "CallbackList", "History", "ProgbarLogger"]
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    names={
+        "kerasish.callbacks.base": "Callback CallbackList History",
+        "kerasish.callbacks.progress": "ProgbarLogger",
+        "kerasish.callbacks.monitoring": "EarlyStopping ReduceLROnPlateau TerminateOnNaN",
+        "kerasish.callbacks.simple": "CSVLogger LambdaCallback LearningRateScheduler RemoteMonitor",
+        "kerasish.callbacks.checkpoints": (
+            "BackupAndRestore ModelCheckpoint OrbaxCheckpoint SwapEMAWeights"
+        ),
+        "kerasish.callbacks.tensorboard": "TensorBoard",
+    },
+)
