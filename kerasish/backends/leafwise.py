@@ -67,13 +67,13 @@ def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None
 
 
 def number(variable: Any) -> Any:
-    """The value of a scalar variable: a Python number on engines that run Python as it comes."""
+    """The value of a scalar variable: a Python number where Python runs as it comes."""
     return variable.value
 
 
 def set_number(variable: Any, value: Any) -> None:
     """Writes what was computed from a `number`."""
-    variable._write(value)
+    variable._write(backends.active.convert(value, variable.dtype))
 
 
 def scaled(tensors: Sequence[Any], factors: Sequence[Any] | Any) -> list[Any]:

@@ -556,18 +556,19 @@ class Optimizer:
         """Adds to the accumulators, or updates by the mean where enough has come together."""
         apply_rule, n = backends.active.apply_rule, self.gradient_accumulation_steps
 
-        def add(reset: bool = False) -> None:
+        def add() -> None:
             for group, which in plan.accumulators:
-                apply_rule(group, pick(grads, which), reset)
+                apply_rule(group, pick(grads, which), None)
 
         def update() -> None:
-            held = [a.value for a in self._accumulators_of(plan.given)]
+            totals = self._accumulators_of(plan.given)
             mean = [
-                ops.maximum(a, g) if v.overwrite_with_gradient else (a + g) / n
-                for v, a, g in zip(plan.given, held, grads, strict=True)
+                ops.maximum(a.value, g) if v.overwrite_with_gradient else (a.value + g) / n
+                for v, a, g in zip(plan.given, totals, grads, strict=True)
             ]
             self._update(plan, mean, count)
-            add(reset=True)
+            for total in totals:
+                total._write(ops.zeros_like(total.value))
 
         when((count + 1) % n == 0, update, add, [*self.variables, *plan.given])
 

@@ -41,19 +41,17 @@ class Plan:
                 self.groups.append((optimizer._group(chosen, rule), which, decay))
             elif decay is not None:
                 self.shrunk.append((Group(_keep, chosen), which, decay))
-        self.averages = self._beside(
-            _average, variables, optimizer._averages_of(variables)
-        )
-        self.accumulators = self._beside(_accumulate, given, optimizer._accumulators_of(given))
-
-    @staticmethod
-    def _beside(
-        rule: Any, variables: list[Any], companions: list[Any]
-    ) -> list[tuple[Group, Which]]:
-        """Groups of companion variables that follow others."""
-        return [
-            (Group(rule, pick(companions, which)), which)
-            for _, which in _alike([v.dtype for v in companions])
+        averages = optimizer._averages_of(variables)
+        self.averages = [
+            (Group(_average, pick(averages, which)), which)
+            for _, which in _alike([v.dtype for v in averages])
+        ]
+        totals = optimizer._accumulators_of(given)
+        self.accumulators = [
+            (Group(_largest if overwritten else _total, pick(totals, which)), which)
+            for (_, overwritten), which in _alike(
+                [(t.dtype, v.overwrite_with_gradient) for t, v in zip(totals, given)]  # noqa: B905
+            )
         ]
 
 
@@ -78,8 +76,12 @@ def _average(average: Any, value: Any, slots: Any, momentum: Any) -> Any:
     return average * momentum + value * (1 - momentum), ()
 
 
-def _accumulate(total: Any, grad: Any, slots: Any, reset: bool) -> Any:
-    return ops.zeros_like(total) if reset else total + grad, ()
+def _total(total: Any, grad: Any, slots: Any, hyper: Any) -> Any:
+    return total + grad, ()
+
+
+def _largest(largest: Any, grad: Any, slots: Any, hyper: Any) -> Any:
+    return ops.maximum(largest, grad), ()
 
 
 def when(
@@ -90,18 +92,18 @@ def when(
     if type(condition) is bool:
         return then() if condition else otherwise()
     active = backends.active
-    variables = list(variables)
+    bindings = [(v, v.value) for v in variables]
 
     def values_after(fn: Callable[[], None]) -> Callable[[], list[Any]]:
         def branch() -> list[Any]:
-            with state.Frame([(v, v.value) for v in variables]) as frame:
+            with state.Frame(bindings) as frame:
                 fn()
                 return [active.convert(x) for x in frame.values()]
 
         return branch
 
     values = active.cond(condition, values_after(then), values_after(otherwise))
-    for variable, value in zip(variables, values, strict=True):
+    for (variable, _), value in zip(bindings, values, strict=True):
         variable._write(value)
 
 
