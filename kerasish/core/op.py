@@ -17,6 +17,8 @@ from kerasish.errors import DTypeError, InvalidArgument, KerasishError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCALARS = (bool, int, float, complex)
+OPS: set[str] = set()
+"""The names of all ops that were defined."""
 
 
 class SymbolicArgument(Exception):
@@ -113,6 +115,7 @@ def op(
         )
     name = fn.__name__
     parameters = list(inspect.signature(fn).parameters.values())
+    OPS.add(name)
     if not _is_empty(fn):
         backends.bodies[name] = fn
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
