@@ -1,1 +1,4 @@
 """The public ops."""
+
+from kerasish.ops.core import *
+from kerasish.ops.numpy import *

@@ -1,0 +1,244 @@
+"""NumPy: elementwise mathematics, products, reductions and creation.
+
+Most entries are NumPy's own functions, for which `rules.py` has the gradients. Numbers of two
+bytes (float16, bfloat16) keep their dtype but are added up and multiplied as float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kerasish.backends.numpy.rules import bessel_i0, choose, make_complex
+from kerasish.backends.numpy.tape import fused
+from kerasish.dtypes import numpy_dtype
+
+absolute = np.absolute
+add = np.add
+arccos = np.arccos
+arccosh = np.arccosh
+arcsin = np.arcsin
+arcsinh = np.arcsinh
+arctan = np.arctan
+arctan2 = np.arctan2
+arctanh = np.arctanh
+bitwise_and = np.bitwise_and
+bitwise_not = np.invert
+bitwise_or = np.bitwise_or
+bitwise_xor = np.bitwise_xor
+cbrt = np.cbrt
+ceil = np.ceil
+clip = np.clip
+conjugate = np.conjugate
+cos = np.cos
+cosh = np.cosh
+divide = np.divide
+equal = np.equal
+exp = np.exp
+exp2 = np.exp2
+expm1 = np.expm1
+floor = np.floor
+floor_divide = np.floor_divide
+fmax = np.fmax
+fmin = np.fmin
+fmod = np.fmod
+gcd = np.gcd
+greater = np.greater
+greater_equal = np.greater_equal
+heaviside = np.heaviside
+hypot = np.hypot
+i0 = bessel_i0
+imag = np.imag
+isfinite = np.isfinite
+isinf = np.isinf
+isnan = np.isnan
+lcm = np.lcm
+ldexp = np.ldexp
+left_shift = np.left_shift
+less = np.less
+less_equal = np.less_equal
+log = np.log
+log10 = np.log10
+log1p = np.log1p
+log2 = np.log2
+logaddexp = np.logaddexp
+logaddexp2 = np.logaddexp2
+logical_and = np.logical_and
+logical_not = np.logical_not
+logical_or = np.logical_or
+logical_xor = np.logical_xor
+maximum = np.maximum
+minimum = np.minimum
+mod = np.remainder
+multiply = np.multiply
+negative = np.negative
+nextafter = np.nextafter
+not_equal = np.not_equal
+power = np.power
+real = np.real
+reciprocal = np.reciprocal
+right_shift = np.right_shift
+sign = np.sign
+signbit = np.signbit
+sin = np.sin
+sinh = np.sinh
+sqrt = np.sqrt
+square = np.square
+subtract = np.subtract
+tan = np.tan
+tanh = np.tanh
+trunc = np.trunc
+_complex = make_complex
+_rint = np.rint
+
+
+def rsqrt(x: Any) -> Any:
+    return np.reciprocal(np.sqrt(x))
+
+
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    if x1 is None:
+        return tuple(i.astype(np.int32) for i in np.nonzero(condition))
+    return choose(condition, x1, x2)
+
+
+# Products ------------------------------------------------------------------------------------
+
+_NARROW = frozenset("e?bBE")
+"""The type characters of float16, bool, (u)int8 and bfloat16."""
+
+
+def matmul(x1: Any, x2: Any) -> Any:
+    if x1.dtype.char in _NARROW:
+        return _narrow_matmul(x1, x2)
+    return np.matmul(x1, x2)
+
+
+def _narrow_matmul(x1: Any, x2: Any) -> Any:
+    dtype = x1.dtype
+    if dtype.char in "?B":
+        return np.matmul(x1, x2)
+    wide = np.int32 if dtype.char == "b" else np.float32
+    y = np.matmul(x1.astype(wide), x2.astype(wide))
+    return y if dtype.char == "b" else y.astype(dtype)
+
+
+def _dense_body(x: Any, kernel: Any, bias: Any) -> Any:
+    y = matmul(x, kernel)
+    return y if bias is None else y + bias
+
+
+@fused(_dense_body)
+def _dense(x: Any, kernel: Any, bias: Any) -> tuple[Any, None]:
+    # One two-dimensional product, which BLAS does faster than a stack of small ones.
+    rows = x if x.ndim == 2 else x.reshape(-1, kernel.shape[0])
+    y = matmul(rows, kernel)
+    if bias is not None:
+        y += bias
+    return (y if x.ndim == 2 else y.reshape(*x.shape[:-1], kernel.shape[1])), None
+
+
+def _dense_pullback(
+    g: Any, saved: None, wanted: list[bool], x: Any, kernel: Any, bias: Any
+) -> tuple[Any, Any, Any]:
+    k, n = kernel.shape
+    flat = g if g.ndim == 2 else g.reshape(-1, n)
+    gx = gk = gb = None
+    if wanted[0]:
+        gx = matmul(flat, kernel.T).reshape(x.shape)
+    if wanted[1]:
+        gk = matmul((x if x.ndim == 2 else x.reshape(-1, k)).T, flat)
+    if wanted[2]:
+        gb = sum(flat, 0, False)
+    return gx, gk, gb
+
+
+_dense.pullback = _dense_pullback
+
+
+# Reductions ----------------------------------------------------------------------------------
+
+_SUM = {
+    "?": np.dtype("int32"), "b": np.dtype("int32"), "h": np.dtype("int32"),
+    "B": np.dtype("uint32"), "H": np.dtype("uint32"),
+}  # fmt: skip
+"""Small integers are added up in wider ones; NumPy alone would go to 64 bits."""
+_HALF = frozenset("eE")
+
+
+def _axes(axis: Any) -> Any:
+    return tuple(axis) if type(axis) is list else axis
+
+
+def _reducer(function: Any) -> Any:
+    """A sum or product that keeps dtypes: float32 stays, small ones go through wider ones."""
+
+    def reduce(x: Any, axis: Any, keepdims: bool) -> Any:
+        dtype = x.dtype
+        if dtype.char in _HALF:
+            wide = function(x.astype(np.float32), axis=_axes(axis), keepdims=keepdims)
+            return wide.astype(dtype)
+        if dtype.kind in "biu":
+            return function(
+                x, axis=_axes(axis), dtype=_SUM.get(dtype.char, dtype), keepdims=keepdims
+            )
+        return function(x, axis=_axes(axis), keepdims=keepdims)
+
+    return reduce
+
+
+def _plain(function: Any) -> Any:
+    return lambda x, axis, keepdims: function(x, axis=_axes(axis), keepdims=keepdims)
+
+
+sum = _reducer(np.sum)
+_prod = _reducer(np.prod)
+mean = _reducer(np.mean)
+var = _reducer(np.var)
+std = _reducer(np.std)
+all = _plain(np.all)
+any = _plain(np.any)
+
+
+def max(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
+    if initial is None:
+        return np.max(x, axis=_axes(axis), keepdims=keepdims)
+    return np.max(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
+
+
+def min(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
+    if initial is None:
+        return np.min(x, axis=_axes(axis), keepdims=keepdims)
+    return np.min(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
+
+
+def argmax(x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.argmax(x, axis=axis, keepdims=keepdims).astype(np.int32)
+
+
+def argmin(x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.argmin(x, axis=axis, keepdims=keepdims).astype(np.int32)
+
+
+def _cumsum(x: Any, axis: int) -> Any:
+    return np.cumsum(x, axis, x.dtype)
+
+
+def _cumprod(x: Any, axis: int) -> Any:
+    return np.cumprod(x, axis, x.dtype)
+
+
+# Creation ------------------------------------------------------------------------------------
+
+
+def _fill(shape: Any, value: Any, dtype: str) -> Any:
+    if value == 0:
+        return np.zeros(shape, numpy_dtype(dtype))
+    return np.full(shape, value, numpy_dtype(dtype))
+
+
+def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:
+    if dtype == "bfloat16":
+        return np.arange(start, stop, step, np.float32).astype(numpy_dtype(dtype))
+    return np.arange(start, stop, step, numpy_dtype(dtype))
