@@ -60,6 +60,7 @@ __getattr__, __dir__, __all__ = attach(
             "AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention "
             "MultiHeadAttention"
         ),
+        "kerasish.layers.preprocessing.scaling": "Rescaling",
         "kerasish.layers.interop": (
             "TFSMLayer JaxLayer FlaxLayer TorchModuleWrapper"
         ),

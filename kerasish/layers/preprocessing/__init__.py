@@ -1,0 +1,1 @@
+"""Preprocessing layers: they work in models, in data pipelines and on plain arrays."""
