@@ -10,3 +10,4 @@ from kerasish.ops.trigonometry import *
 
 from kerasish.ops.indexing import *  # isort: skip
 from kerasish.ops.manipulation import *  # isort: skip
+from kerasish.ops.contraction import *  # isort: skip

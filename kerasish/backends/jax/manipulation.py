@@ -1,0 +1,158 @@
+"""JAX: shapes, indices, joining, sorting and sums of products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.experimental.sparse
+import jax.numpy as jnp
+import numpy as np
+
+from kerasish.backends.jax.engine import native_dtype
+from kerasish.backends.shapes import target
+from kerasish.errors import InvalidArgument
+
+transpose = jnp.transpose
+swapaxes = jnp.swapaxes
+moveaxis = jnp.moveaxis
+ravel = jnp.ravel
+copy = jnp.copy
+concatenate = jnp.concatenate
+stack = jnp.stack
+tile = jnp.tile
+flip = jnp.flip
+roll = jnp.roll
+diagonal = jnp.diagonal
+diag = jnp.diag
+tril = jnp.tril
+triu = jnp.triu
+tensordot = jnp.tensordot
+dot = jnp.dot
+inner = jnp.inner
+outer = jnp.outer
+take = jnp.take
+take_along_axis = jnp.take_along_axis
+
+
+def shape(x: Any) -> tuple[int, ...]:
+    return x.shape
+
+
+def reshape(x: Any, newshape: Any) -> Any:
+    return jnp.reshape(x, target(newshape, x.shape))
+
+
+def expand_dims(x: Any, axis: Any) -> Any:
+    return jnp.expand_dims(x, tuple(axis) if isinstance(axis, list) else axis)
+
+
+def squeeze(x: Any, axis: Any) -> Any:
+    return jnp.squeeze(x, tuple(axis) if isinstance(axis, list) else axis)
+
+
+def broadcast_to(x: Any, shape: Any) -> Any:
+    return jnp.broadcast_to(x, tuple(shape))
+
+
+def _view(x: Any, dtype: str) -> Any:
+    return x.view(native_dtype(dtype))
+
+
+def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
+    if np.ndim(indices_or_sections):
+        indices_or_sections = np.asarray(indices_or_sections)
+    return list(jnp.split(x, indices_or_sections, axis))
+
+
+def _unstack(x: Any, num: int, axis: int) -> list[Any]:
+    return list(jnp.unstack(x, axis=axis))
+
+
+def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
+    return jnp.repeat(x, np.asarray(repeats), axis)
+
+
+def _pad(x: Any, widths: Any, value: Any) -> Any:
+    return jnp.pad(x, widths, constant_values=value)
+
+
+def _listless(k: Any) -> Any:
+    return np.asarray(k, None if k else int) if isinstance(k, list) else k
+
+
+def get_item(x: Any, key: Any) -> Any:
+    return x[tuple(map(_listless, key)) if isinstance(key, tuple) else _listless(key)]
+
+
+def nonzero(x: Any) -> tuple[Any, ...]:
+    return tuple(i.astype("int32") for i in jnp.nonzero(x))
+
+
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    return jax.lax.dynamic_slice(inputs, start_indices, shape)
+
+
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    return jax.lax.dynamic_update_slice(inputs, updates, start_indices)
+
+
+def _scatter(inputs: Any, indices: Any, updates: Any, reduction: str | None) -> Any:
+    at = inputs.at[tuple(jnp.moveaxis(indices, -1, 0))]
+    return getattr(at, reduction or "set")(updates)
+
+
+def sort(x: Any, axis: int | None) -> Any:
+    return jnp.sort(x, axis)
+
+
+def argsort(x: Any, axis: int | None) -> Any:
+    return jnp.argsort(x, axis).astype("int32")
+
+
+def _searchsorted(sorted_sequence: Any, values: Any, side: str) -> Any:
+    return jnp.searchsorted(sorted_sequence, values, side).astype("int32")
+
+
+def _bincount_length(x: Any, minlength: int) -> int:
+    if not isinstance(x, jax.core.Tracer):
+        return max(minlength, int(x.max()) + 1 if x.size else 0)
+    if not minlength:
+        raise InvalidArgument(
+            "bincount: inside a compiled JAX function the length of the result must be known "
+            "before: give it as minlength."
+        )
+    return minlength
+
+
+def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tuple[Any, ...]:
+    values, index, inverse, counts = jnp.unique(
+        x, True, True, True, axis, size=size, fill_value=fill_value
+    )
+    return values, *(i.astype("int32") for i in (index, inverse, counts))
+
+
+def _einsum(subscripts: str, operands: Any) -> Any:
+    return jnp.einsum(subscripts, *operands)
+
+
+def _slide(x: Any, window: Any) -> Any:
+    return jnp.correlate(x, jnp.conj(window), "valid")
+
+
+def associative_scan(f: Any, elems: Any, reverse: bool, axis: int) -> Any:
+    return jax.lax.associative_scan(f, elems, reverse, axis)
+
+
+def _jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool) -> Any:
+    return jax.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)
+
+
+def convert_layout(x: Any, sparse: bool | None, ragged: bool | None) -> Any:
+    """Dense to sparse and back, as `convert_to_tensor` was asked to."""
+    if ragged:
+        raise InvalidArgument("JAX has no ragged tensors. Use the tensorflow backend, or padding.")
+    is_sparse = isinstance(x, jax.experimental.sparse.JAXSparse)
+    if is_sparse and sparse is False:
+        return x.todense()
+    return jax.experimental.sparse.BCOO.fromdense(jnp.asarray(x)) if sparse and not is_sparse else x

@@ -1,0 +1,126 @@
+"""Axes, target shapes and index keys in one normal form, for the adapters."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kerasish.errors import InvalidArgument, ShapeError
+
+
+def axis_of(axis: Any, ndim: int) -> int:
+    """The axis counted from the front."""
+    axis = int(axis)
+    if not -ndim <= axis < ndim:
+        raise ShapeError(
+            f"Axis {axis} is out of range for an array of {ndim} dimensions: expected "
+            f"{-ndim} to {ndim - 1}."
+        )
+    return axis + ndim if axis < 0 else axis
+
+
+def axes_of(axis: Any, ndim: int) -> list[int]:
+    """One axis, several or (`None`) all of them, counted from the front, without repeats."""
+    if axis is None:
+        return list(range(ndim))
+    axes = axis if isinstance(axis, list | tuple) else [axis]
+    axes = [axis_of(a, ndim) for a in axes]
+    if len(set(axes)) != len(axes):
+        raise InvalidArgument(f"An axis is named twice in {axis}.")
+    return axes
+
+
+def target(newshape: Any, shape: Sequence[Any]) -> Any:
+    """The shape to reshape `shape` to. `None` means -1, or, next to a -1, the size found there."""
+    if not isinstance(newshape, list | tuple):
+        return (newshape,) if np.ndim(newshape) == 0 else tuple(newshape)
+    for d in newshape:
+        if d is None:
+            break
+    else:
+        return newshape
+    keep = len(newshape) - sum(d is not None and not _is_minus_one(d) for d in newshape) > 1
+    return [
+        d if d is not None else shape[i] if keep else -1 for i, d in enumerate(newshape)
+    ]
+
+
+def _is_minus_one(d: Any) -> bool:
+    return isinstance(d, int | np.integer) and d == -1
+
+
+def resolve(newshape: Sequence[Any], size: Any) -> tuple[Any, ...]:
+    """The shape with its -1 computed from the number of elements."""
+    known = math.prod([1, *(d for d in newshape if d != -1)])
+    holes = sum(d == -1 for d in newshape)
+    if holes > 1 or any(d < -1 for d in newshape) or (
+        (known == 0 or size % known != 0) if holes else known != size
+    ):
+        raise ShapeError(
+            f"An array of {int(size)} elements does not fit the shape {tuple(map(int, newshape))}. "
+            "The sizes must multiply to the number of elements; one of them may be -1."
+        )
+    return tuple(size // known if d == -1 else d for d in newshape)
+
+
+def is_array_index(k: Any) -> bool:
+    """Whether one item of a key is an array (NumPy's "advanced" indexing)."""
+    return getattr(k, "shape", None) is not None and (
+        len(k.shape) > 0 or str(k.dtype).endswith("bool")
+    )
+
+
+def expand_key(key: Any, ndim: int) -> list[Any]:
+    """The items of an index key with lists as arrays, `...` written out and one item per axis.
+
+    A boolean mask stands for as many axes as it has; `None` for none.
+    """
+    items = [
+        np.asarray(k, int if k == [] else None) if isinstance(k, list) else k
+        for k in (key if isinstance(key, tuple) else (key,))
+    ]
+    used = 0
+    ellipsis = None
+    for i, k in enumerate(items):
+        if k is Ellipsis:
+            if ellipsis is not None:
+                raise InvalidArgument(f"An index may have one `...`, got {key!r}.")
+            ellipsis = i
+        elif k is not None:
+            used += axes_taken(k)
+    if used > ndim:
+        raise ShapeError(f"Too many indices: {used} for an array of {ndim} dimensions.")
+    rest = [slice(None)] * (ndim - used)
+    if ellipsis is None:
+        return items + rest
+    return items[:ellipsis] + rest + items[ellipsis + 1 :]
+
+
+def axes_taken(k: Any) -> int:
+    """How many of the array's axes one item of a key stands for."""
+    if k is None:
+        return 0
+    return len(k.shape) if is_array_index(k) and str(k.dtype).endswith("bool") else 1
+
+
+def together(arrays: Sequence[bool]) -> bool:
+    """Whether the array items of a key stand side by side (else their axes come first)."""
+    where = [i for i, a in enumerate(arrays) if a]
+    return not where or where[-1] - where[0] == len(where) - 1
+
+
+def section_bounds(size: Any, indices_or_sections: Any) -> list[tuple[Any, Any]]:
+    """Where each of the pieces that `split` makes of an axis begins and ends."""
+    if np.ndim(indices_or_sections) == 0:
+        n = int(indices_or_sections)
+        if n < 1 or size is None or size % n:
+            raise ShapeError(
+                f"An axis of size {size} cannot be split into {n} equal sections. For unequal "
+                "ones give the indices to cut at, or use array_split."
+            )
+        return [(i * (size // n), (i + 1) * (size // n)) for i in range(n)]
+    return list(itertools.pairwise([0, *map(int, indices_or_sections), size]))

@@ -1,0 +1,283 @@
+"""TensorFlow: shapes, indices, joining, sorting and sums of products."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasish.backends.shapes import (
+    axes_of,
+    axes_taken,
+    axis_of,
+    expand_key,
+    is_array_index,
+    section_bounds,
+    target,
+    together,
+)  # fmt: skip
+from kerasish.backends.tensorflow.engine import cast, convert
+from kerasish.errors import InvalidArgument
+
+broadcast_to = tf.broadcast_to
+copy = tf.identity
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    static = x.shape.as_list()
+    if None in static:
+        dynamic = tf.shape(x)
+        return tuple(dynamic[i] if n is None else n for i, n in enumerate(static))
+    return tuple(static)
+
+
+def reshape(x: Any, newshape: Any) -> Any:
+    return tf.reshape(x, target(newshape, shape(x)))
+
+
+def transpose(x: Any, axes: Any) -> Any:
+    return tf.transpose(x, axes)
+
+
+def expand_dims(x: Any, axis: Any) -> Any:
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    for a in sorted(axes_of(axes, len(x.shape) + len(axes))):
+        x = tf.expand_dims(x, a)
+    return x
+
+
+def squeeze(x: Any, axis: Any) -> Any:
+    return tf.squeeze(x, list(axis) if isinstance(axis, tuple) else axis)
+
+
+def _view(x: Any, dtype: str) -> Any:
+    old, new = x.dtype.size, tf.as_dtype(dtype).size
+    if old < new:
+        *rest, n = shape(x)
+        x = tf.reshape(x, (*rest, n // (new // old), new // old))
+    out = tf.bitcast(x, dtype)
+    if old > new:
+        *rest, n, parts = shape(out)
+        out = tf.reshape(out, (*rest, n * parts))
+    return out
+
+
+def concatenate(xs: Any, axis: int) -> Any:
+    return tf.concat(xs, axis)
+
+
+def stack(x: Any, axis: int) -> Any:
+    return tf.stack(x, axis)
+
+
+def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
+    axis = axis_of(axis, len(x.shape))
+    bounds = section_bounds(x.shape[axis], indices_or_sections)
+    if isinstance(indices_or_sections, int):
+        return tf.split(x, indices_or_sections, axis)
+    before = (builtins.slice(None),) * axis
+    return [x[(*before, builtins.slice(start, stop))] for start, stop in bounds]
+
+
+def _unstack(x: Any, num: int, axis: int) -> list[Any]:
+    return tf.unstack(x, num, axis)
+
+
+def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
+    return tf.repeat(x, repeats, axis)
+
+
+def flip(x: Any, axis: Any) -> Any:
+    return tf.reverse(x, axes_of(axis, len(x.shape)))
+
+
+def roll(x: Any, shift: Any, axis: Any) -> Any:
+    if axis is None:
+        return tf.reshape(tf.roll(tf.reshape(x, (-1,)), int(np.sum(shift)), 0), shape(x))
+    pairs = np.broadcast(shift, axis)
+    shifts, axes = zip(*((int(s), int(a)) for s, a in pairs), strict=True)
+    return tf.roll(x, shifts, axes)
+
+
+def _pad(x: Any, widths: Any, value: Any) -> Any:
+    return tf.pad(x, widths, constant_values=tf.cast(value, x.dtype))
+
+
+def tril(x: Any, k: int) -> Any:
+    return _band(x, None, k)
+
+
+def triu(x: Any, k: int) -> Any:
+    return _band(x, k, None)
+
+
+def _band(x: Any, low: int | None, high: int | None) -> Any:
+    """Keeps the diagonals from `low` to `high`."""
+    rows, columns = shape(x)[-2:]
+    gap = tf.range(columns) - tf.range(rows)[:, None]
+    keep = gap <= high if low is None else gap >= low
+    return tf.where(keep, x, tf.zeros((), x.dtype))
+
+
+def get_item(x: Any, key: Any) -> Any:
+    """NumPy's indexing, for which TensorFlow's own lacks arrays, masks and their mixtures."""
+    items = expand_key(key, len(x.shape))
+    if not any(is_array_index(k) for k in items):
+        return x[tuple(items)]
+    # First what is not an array: slices and new axes. The rest waits: (array, its axis then).
+    basic: list[Any] = []
+    arrays: list[tuple[Any, int]] = []
+    is_array: list[bool] = []
+    axis = 0
+    for k in items:
+        if k is None or isinstance(k, builtins.slice):
+            basic.append(tf.newaxis if k is None else k)
+            is_array.append(False)
+            axis += 1
+            continue
+        for part in tf.unstack(tf.where(k), axis=1) if _is_mask(k) else [k]:
+            basic.append(builtins.slice(None))
+            is_array.append(True)
+            arrays.append((tf.cast(tf.convert_to_tensor(part), "int32"), axis))
+            axis += 1
+    x = x[tuple(basic)]
+    sizes = shape(x)
+    arrays = [(tf.where(i < 0, i + sizes[a], i), a) for i, a in arrays]
+    places = [a for _, a in arrays]
+    if len(arrays) == 1:
+        return tf.gather(x, arrays[0][0], axis=places[0])
+    first = places[0] if together(is_array) else 0
+    rest = [a for a in range(axis) if a not in places]
+    x = tf.transpose(x, places + rest)
+    common = arrays[0][0]
+    for i, _ in arrays[1:]:
+        common = common + tf.zeros_like(i)
+    index = tf.stack([i + tf.zeros_like(common) for i, _ in arrays], -1)
+    out = tf.gather_nd(x, index)
+    # The axes of the index come first; they belong where the arrays stood.
+    width = len(common.shape)
+    order = [*range(width, width + first), *range(width), *range(width + first, len(out.shape))]
+    return tf.transpose(out, order) if first else out
+
+
+def _is_mask(k: Any) -> bool:
+    return axes_taken(k) != 1 or k.dtype in (tf.bool, np.bool_)
+
+
+def _inside(indices: Any, size: Any) -> Any:
+    indices = tf.cast(indices, "int64" if indices.dtype in ("int64", "uint32") else "int32")
+    return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
+
+
+def take(x: Any, indices: Any, axis: int | None) -> Any:
+    if axis is None:
+        x, axis = tf.reshape(x, (-1,)), 0
+    axis = axis_of(axis, len(x.shape))
+    return tf.gather(x, _inside(indices, shape(x)[axis]), axis=axis)
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
+    if axis is None:
+        x, indices, axis = tf.reshape(x, (-1,)), tf.reshape(indices, (-1,)), 0
+    ndim = len(x.shape)
+    axis = axis_of(axis, ndim)
+    indices = _inside(indices, shape(x)[axis])
+    # The other axes in front, of the same sizes for both.
+    order = [a for a in range(ndim) if a != axis] + [axis]
+    x, indices = tf.transpose(x, order), tf.transpose(indices, order)
+    common = tf.broadcast_static_shape(x.shape[:-1], indices.shape[:-1])
+    if common.is_fully_defined():
+        x = tf.broadcast_to(x, (*common, shape(x)[-1]))
+        indices = tf.broadcast_to(indices, (*common, shape(indices)[-1]))
+    out = tf.gather(x, indices, axis=-1, batch_dims=ndim - 1)
+    return tf.transpose(out, np.argsort(order))
+
+
+def nonzero(x: Any) -> tuple[Any, ...]:
+    x = x if x.dtype == tf.bool else tf.not_equal(x, tf.zeros((), x.dtype))
+    return tuple(tf.unstack(tf.cast(tf.where(x), "int32"), num=len(x.shape), axis=1))
+
+
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    return tf.slice(inputs, start_indices, tf.cast(shape, start_indices.dtype))
+
+
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    start = tf.cast(start_indices, "int32")
+    stop = start + tf.stack(shape(updates))
+    return tf.raw_ops.TensorStridedSliceUpdate(
+        input=inputs, begin=start, end=stop, strides=tf.ones_like(start), value=updates
+    )
+
+
+_SCATTER = {
+    None: tf.tensor_scatter_nd_update, "add": tf.tensor_scatter_nd_add,
+    "max": tf.tensor_scatter_nd_max, "min": tf.tensor_scatter_nd_min,
+}  # fmt: skip
+
+
+def _scatter(inputs: Any, indices: Any, updates: Any, reduction: str | None) -> Any:
+    depth = indices.shape[-1]
+    sizes = shape(inputs)
+    indices = _inside(indices, tf.stack(sizes[:depth]))
+    updates = tf.broadcast_to(updates, (*shape(indices)[:-1], *sizes[depth:]))
+    if reduction != "mul":
+        return _SCATTER[reduction](inputs, indices, updates)
+    strides = [math.prod(sizes[a + 1 : depth]) for a in range(depth)]
+    flat = tf.reduce_sum(indices * tf.cast(strides, indices.dtype), -1)
+    rows = math.prod(sizes[:depth])
+    factors = tf.math.unsorted_segment_prod(
+        tf.reshape(updates, (-1, *sizes[depth:])), tf.reshape(flat, (-1,)), rows
+    )
+    return inputs * tf.reshape(factors, sizes)
+
+
+def argsort(x: Any, axis: int | None) -> Any:
+    if axis is None:
+        x, axis = tf.reshape(x, (-1,)), 0
+    return tf.argsort(cast(x, "int32") if x.dtype == tf.bool else x, axis, stable=True)
+
+
+def _searchsorted(sorted_sequence: Any, values: Any, side: str) -> Any:
+    if sorted_sequence.dtype not in (tf.float32, tf.float64, tf.int32, tf.int64):
+        wide = "float32" if sorted_sequence.dtype.is_floating else "int64"
+        sorted_sequence, values = tf.cast(sorted_sequence, wide), tf.cast(values, wide)
+    found = tf.searchsorted(sorted_sequence, tf.reshape(values, (-1,)), side)
+    return tf.reshape(found, shape(values))
+
+
+def _bincount_length(x: Any, minlength: int) -> Any:
+    found = tf.cast(tf.reduce_max(x), "int32") + 1
+    length = tf.where(tf.size(x) > 0, tf.maximum(found, minlength), minlength)
+    return int(length) if tf.executing_eagerly() else length
+
+
+def _einsum(subscripts: str, operands: Any) -> Any:
+    kind = operands[0].dtype
+    if kind in (tf.int16, tf.uint16):
+        return tf.cast(tf.einsum(subscripts, *(tf.cast(x, "int32") for x in operands)), kind)
+    return tf.einsum(subscripts, *operands)
+
+
+def _jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool) -> Any:
+    with tf.autodiff.ForwardAccumulator(tuple(primals), tuple(tangents)) as forward:
+        out = fun(*primals)
+    value, aux = out if has_aux else (out, None)
+    slopes = forward.jvp(value, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return (value, slopes, aux) if has_aux else (value, slopes)
+
+
+def convert_layout(x: Any, sparse: bool | None, ragged: bool | None) -> Any:
+    """Dense to sparse or ragged and back, as `convert_to_tensor` was asked to."""
+    if sparse and ragged:
+        raise InvalidArgument("A tensor cannot be sparse and ragged at once.")
+    if isinstance(x, tf.SparseTensor):
+        return tf.sparse.to_dense(x) if sparse is False or ragged else x
+    if isinstance(x, tf.RaggedTensor):
+        return x.to_tensor() if ragged is False or sparse else x
+    if sparse:
+        return tf.sparse.from_dense(convert(x))
+    return tf.RaggedTensor.from_tensor(convert(x)) if ragged else x

@@ -1,0 +1,225 @@
+"""PyTorch: shapes, indices, joining, sorting and sums of products."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+import torch
+
+from kerasish.backends.shapes import (
+    axes_of,
+    axes_taken,
+    axis_of,
+    expand_key,
+    is_array_index,
+    section_bounds,
+    target,
+)  # fmt: skip
+from kerasish.backends.torch.engine import convert, native_dtype
+from kerasish.errors import ShapeError
+
+swapaxes = torch.swapaxes
+ravel = torch.ravel
+copy = torch.clone
+concatenate = torch.cat
+stack = torch.stack
+tril = torch.tril
+triu = torch.triu
+
+
+def shape(x: Any) -> tuple[int, ...]:
+    return tuple(x.shape)
+
+
+def reshape(x: Any, newshape: Any) -> Any:
+    return x.reshape(tuple(target(newshape, x.shape)))
+
+
+def transpose(x: Any, axes: Any) -> Any:
+    return x.permute(tuple(axes) if axes is not None else tuple(range(x.ndim))[::-1])
+
+
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    return torch.movedim(x, source, destination)
+
+
+def expand_dims(x: Any, axis: Any) -> Any:
+    if isinstance(axis, int):
+        return x.unsqueeze(axis)
+    for a in sorted(axes_of(list(axis), x.ndim + len(axis))):
+        x = x.unsqueeze(a)
+    return x
+
+
+def squeeze(x: Any, axis: Any) -> Any:
+    if axis is None:
+        return x.squeeze()
+    axes = tuple(axes_of(axis, x.ndim))
+    if any(x.shape[a] != 1 for a in axes):
+        raise ShapeError(f"squeeze: only axes of size 1 can be dropped, got axis={axis} for the "
+                         f"shape {tuple(x.shape)}.")
+    return x.squeeze(axes)
+
+
+def broadcast_to(x: Any, shape: Any) -> Any:
+    return x.broadcast_to(tuple(shape))
+
+
+def _view(x: Any, dtype: str) -> Any:
+    return x.contiguous().view(native_dtype(dtype))
+
+
+def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
+    axis = axis_of(axis, x.ndim)
+    if isinstance(indices_or_sections, int) and indices_or_sections > 0 and x.shape[axis]:
+        section_bounds(x.shape[axis], indices_or_sections)
+        return list(x.split(x.shape[axis] // indices_or_sections, axis))
+    before = (builtins.slice(None),) * axis
+    bounds = section_bounds(x.shape[axis], indices_or_sections)
+    return [x[(*before, builtins.slice(start, stop))] for start, stop in bounds]
+
+
+def _unstack(x: Any, num: int, axis: int) -> list[Any]:
+    return list(x.unbind(axis))
+
+
+def tile(x: Any, repeats: Any) -> Any:
+    return x.tile(tuple(repeats) if np.ndim(repeats) else (repeats,))
+
+
+def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
+    if not isinstance(repeats, int):
+        repeats = convert(repeats).long()
+    return torch.repeat_interleave(x, repeats, axis)
+
+
+def flip(x: Any, axis: Any) -> Any:
+    return x.flip(axes_of(axis, x.ndim))
+
+
+def roll(x: Any, shift: Any, axis: Any) -> Any:
+    if axis is None:
+        return x.roll(int(np.sum(shift)))
+    pairs = np.broadcast(shift, axis)
+    shifts, axes = zip(*((int(s), int(a)) for s, a in pairs), strict=True)
+    return x.roll(shifts, axes)
+
+
+def _pad(x: Any, widths: Any, value: Any) -> Any:
+    flat = [n for pair in reversed(widths) for n in pair]
+    return torch.nn.functional.pad(x, flat, value=value)
+
+
+def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Any:
+    return x.diagonal(offset, axis1, axis2)
+
+
+def diag(x: Any, k: int) -> Any:
+    return torch.diag(x, k)
+
+
+def get_item(x: Any, key: Any) -> Any:
+    """NumPy's indexing: negative steps, and integers beside arrays are arrays too."""
+    items = expand_key(key, x.ndim)
+    arrays = any(is_array_index(k) for k in items)
+    out, axis = [], 0
+    for k in items:
+        if isinstance(k, builtins.slice) and (k.step or 1) < 0:
+            n = x.shape[axis]
+            places = range(*k.indices(n))
+            x = x.flip(axis)  # place i is now n - 1 - i
+            k = builtins.slice(0, 0)
+            if places:
+                k = builtins.slice(n - 1 - places[0], n - places[-1], -places.step)
+        elif is_array_index(k):
+            k = convert(k)
+            k = k if k.dtype is torch.bool else k.long()
+        elif arrays and k is not None and not isinstance(k, builtins.slice):
+            k = torch.tensor([int(k)], device=x.device)
+        out.append(k)
+        axis += axes_taken(k)
+    return x[tuple(out)]
+
+
+def take(x: Any, indices: Any, axis: int | None) -> Any:
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    axis = axis_of(axis, x.ndim)
+    indices = indices.long()
+    indices = torch.where(indices < 0, indices + x.shape[axis], indices)
+    if axis == 0 and x.ndim == 2:
+        return torch.nn.functional.embedding(indices, x)
+    out = x.index_select(axis, indices.reshape(-1))
+    return out.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
+    if axis is None:
+        x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
+    indices = indices.long()
+    indices = torch.where(indices < 0, indices + x.shape[axis], indices)
+    return torch.take_along_dim(x, indices, axis)
+
+
+def nonzero(x: Any) -> tuple[Any, ...]:
+    return tuple(i.int() for i in torch.nonzero(x, as_tuple=True))
+
+
+def _block(start_indices: Any, shape: Any) -> tuple[builtins.slice, ...]:
+    starts = start_indices.tolist()
+    return tuple(builtins.slice(a, a + n) for a, n in zip(starts, shape, strict=True))
+
+
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    return inputs[_block(start_indices, shape)]
+
+
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    out = inputs.clone()
+    out[_block(start_indices, updates.shape)] = updates
+    return out
+
+
+def _scatter(inputs: Any, indices: Any, updates: Any, reduction: str | None) -> Any:
+    key = tuple(indices.long().unbind(-1))
+    if reduction in (None, "add"):
+        return inputs.index_put(key, updates, accumulate=reduction == "add")
+    # Flat places of every entry that is written to.
+    entries = torch.arange(inputs.numel(), device=inputs.device).reshape(inputs.shape)[key]
+    how = {"mul": "prod", "max": "amax", "min": "amin"}[reduction]
+    flat = inputs.reshape(-1).scatter_reduce(
+        0, entries.reshape(-1), updates.expand(entries.shape).reshape(-1), how
+    )
+    return flat.reshape(inputs.shape)
+
+
+def sort(x: Any, axis: int | None) -> Any:
+    return (x.reshape(-1) if axis is None else x).sort(0 if axis is None else axis).values
+
+
+def argsort(x: Any, axis: int | None) -> Any:
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    return x.argsort(dim=axis, stable=True).int()
+
+
+def _searchsorted(sorted_sequence: Any, values: Any, side: str) -> Any:
+    return torch.searchsorted(sorted_sequence, values.contiguous(), side=side, out_int32=True)
+
+
+def _bincount_length(x: Any, minlength: int) -> int:
+    return max(minlength, int(x.max()) + 1 if x.numel() else 0)
+
+
+def _einsum(subscripts: str, operands: Any) -> Any:
+    return torch.einsum(subscripts, *operands)
+
+
+def _slide(x: Any, window: Any) -> Any:
+    return torch.nn.functional.conv1d(x[None, None], window[None, None])[0, 0]
+
+
+def _jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool) -> Any:
+    return torch.func.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)

@@ -1,0 +1,210 @@
+"""Tensors themselves: conversion, shape and dtype."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from kerasish import backends, dtypes
+from kerasish.core import symbolic
+from kerasish.core.op import _any_symbolic, _values, is_symbolic, op
+from kerasish.errors import BackendError
+
+__all__ = [
+    "cast", "convert_to_numpy", "convert_to_tensor", "dtype", "is_tensor", "saturate_cast",
+    "shape", "stop_gradient",
+]  # fmt: skip
+
+
+def convert_to_tensor(
+    x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Any:
+    """The active backend's tensor for a tensor, Variable, array, list or Python number.
+
+    Args:
+        x: what to convert. Python floats become `floatx`, Python integers int32.
+        dtype: the dtype of the result; by default that of `x`.
+        sparse: `False` makes sparse tensors dense, `True` asks for a sparse tensor (on backends
+            that have them), `None` keeps what comes.
+        ragged: the same for TensorFlow's ragged tensors.
+
+    >>> import kerasish as keras
+    >>> keras.ops.convert_to_tensor([1, 2]).tolist()
+    [1, 2]
+    """
+    dtype = None if dtype is None else dtypes.standardize(dtype)
+    if is_symbolic(x):
+        return x if dtype in (None, x.dtype) else cast(x, dtype)
+    if _any_symbolic(x):
+        return _assemble(x, dtype)
+    active = backends.active
+    if sparse is None and not ragged and type(x) in active.native:
+        return x if dtype is None else active.cast(x, dtype)
+    x = _values(x)
+    layout = active.lookup("convert_layout")
+    if layout is not None:
+        x = layout(x, sparse, ragged)
+    elif sparse or ragged:
+        raise BackendError(
+            f"The {active.name} backend has no {'sparse' if sparse else 'ragged'} tensors. Convert "
+            "to a dense tensor, or use the tensorflow backend"
+            f"{' or jax' if sparse else ''}."
+        )
+    return active.convert(x, dtype)
+
+
+@op(convert="x")
+def _assemble(x: Any, dtype: str | None) -> Any:
+    """One tensor of a nested list with symbolic tensors in it."""
+    return x if dtype is None else backends.active.cast(x, dtype)
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """`x` as a NumPy array; a Variable's values are copied.
+
+    >>> import kerasish as keras
+    >>> keras.ops.convert_to_numpy([1.0, 2.0]).dtype.name
+    'float32'
+    """
+    if is_symbolic(x):
+        x.__array__()
+    if hasattr(type(x), "_is_variable"):
+        return np.array(backends.to_host(x.value))
+    return np.asarray(backends.to_host(convert_to_tensor(x)))
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a tensor of the active backend.
+
+    >>> import kerasish as keras
+    >>> keras.ops.is_tensor(keras.ops.ones(3)), keras.ops.is_tensor([1.0])
+    (True, False)
+    """
+    return backends.active.owns(x)
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    """The shape as a tuple of ints.
+
+    Unknown sizes are `None` for symbolic tensors, and scalar tensors inside a `tf.function`.
+
+    >>> import kerasish as keras
+    >>> keras.ops.shape(keras.ops.ones((2, 3)))
+    (2, 3)
+    """
+    if is_symbolic(x):
+        return x.shape
+    active = backends.active
+    if not active.owns(x):
+        x = convert_to_tensor(x)
+    return active.table["shape"](x)
+
+
+def dtype(x: Any) -> str:
+    """The name of the dtype.
+
+    >>> import kerasish as keras
+    >>> keras.ops.dtype(keras.ops.ones(2)), keras.ops.dtype(3)
+    ('float32', 'int32')
+    """
+    if is_symbolic(x) or hasattr(type(x), "_is_variable"):
+        return x.dtype
+    active = backends.active
+    return active.dtype_of(x if active.owns(x) else convert_to_tensor(x))
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """`x` with its values converted to another dtype.
+
+    Args:
+        x: a tensor of any shape.
+        dtype: the new dtype, in any form.
+
+    >>> import kerasish as keras
+    >>> keras.ops.cast([0.5, 2.7], "int32").tolist()
+    [0, 2]
+    """
+    dtype = dtypes.standardize(dtype)
+    if _any_symbolic(x):
+        return symbolic.record(cast, (x, dtype), {})
+    active = backends.active
+    if type(x) in active.native:
+        return active.cast(x, dtype)
+    return active.convert(_values(x), dtype)
+
+
+cast.op_name = "cast"  # type: ignore[attr-defined]
+
+
+@op(convert="x")
+def _clip_and_cast(x: Any, dtype: str) -> Any:
+    """Values beyond the range of `dtype` at its ends, then cast."""
+    from kerasish.ops.elementwise import clip
+
+    low, high = _common_range(backends.active.dtype_of(x), dtype)
+    if low is None and high is None:
+        return cast(x, dtype)
+    return cast(clip(x, low, high), dtype)
+
+
+@functools.cache
+def _common_range(source: str, dtype: str) -> tuple[Any, Any]:
+    """The ends of the range of `dtype` as numbers of `source`."""
+
+    def limits(name: str) -> tuple[Any, Any]:
+        if name == "bool":
+            return 0, 1
+        if dtypes.is_int(name):
+            info = _int_info(name)
+            return int(info.min), int(info.max)
+        import ml_dtypes
+
+        info = ml_dtypes.finfo(dtypes.numpy_dtype(name))
+        return float(info.min), float(info.max)
+
+    low, high = (
+        pick(a, b) for pick, a, b in zip(
+            (max, min), limits(source), limits(dtype), strict=True
+        )
+    )  # fmt: skip
+    if dtypes.is_int(source) or source == "bool":
+        return int(low), int(high)
+    kind = dtypes.numpy_dtype(source)
+
+    def inside(value: Any) -> Any:
+        rounded = np.asarray(value).astype(kind)
+        if abs(float(rounded)) > abs(value):  # the nearest number lies beyond: the one before it
+            rounded = np.nextafter(rounded, kind.type(0))
+        return float(rounded)
+
+    return inside(low), inside(high)
+
+
+def _int_info(name: str) -> Any:
+    if name in dtypes.SUB_BYTE:
+        import ml_dtypes
+
+        return ml_dtypes.iinfo(dtypes.numpy_dtype(name))
+    return np.iinfo(name)
+
+
+def saturate_cast(x: Any, dtype: Any) -> Any:
+    """Like `cast`, with values beyond the range of `dtype` set to its smallest or largest number.
+
+    >>> import kerasish as keras
+    >>> keras.ops.saturate_cast([-7.0, 3.5, 300.0], "uint8").tolist()
+    [0, 3, 255]
+    """
+    return _clip_and_cast(x, dtypes.standardize(dtype))
+
+
+@op(convert="variable")
+def stop_gradient(variable: Any) -> Any:
+    """`variable`, as a constant in the eyes of every gradient.
+
+    >>> import kerasish as keras
+    >>> keras.ops.stop_gradient([1.0, 2.0]).tolist()
+    [1.0, 2.0]
+    """
