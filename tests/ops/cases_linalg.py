@@ -85,7 +85,7 @@ case("pinv", np.diag([1.0, 1e-3]).astype("float32"), rcond=0.1, grad=False,
      ref=np.diag([1.0, 0.0]))
 case("matrix_rank", np.array([[1, 2], [2, 4]], "float32"), ref=np.int32(1), grad=False)
 case("matrix_rank", x(3, 4, 2), ref=lambda a: np.linalg.matrix_rank(a).astype("int32"), grad=False)
-case("linalg.matrix_rank", np.diag([1.0, 0.1]).astype("float32"), tol=0.5, ref=np.int32(1),
+case("linalg.matrix_rank", np.diag([1.0, 0.1]).astype("float32"), 0.5, ref=np.int32(1),
      grad=False)
 
 
