@@ -111,8 +111,7 @@ def mish(x: Any) -> Any:
     >>> round(float(keras.activations.mish(1.0)), 4)
     0.8651
     """
-    x = ops.convert_to_tensor(x)
-    return x * ops.tanh(ops.softplus(x))
+    return ops.multiply(x, ops.tanh(ops.softplus(x)))
 
 
 def linear(x: Any) -> Any:

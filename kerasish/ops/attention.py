@@ -8,9 +8,10 @@ from kerasish import backends
 from kerasish.core.op import describe, op
 from kerasish.errors import ShapeError
 from kerasish.ops.activation import softmax
+from kerasish.ops.contraction import einsum
 from kerasish.ops.core import cast
 from kerasish.ops.core import shape as shape_of
-from kerasish.ops.numpy import arange, einsum, expand_dims, logical_and, repeat, tanh, where
+from kerasish.ops.numpy import arange, expand_dims, logical_and, repeat, tanh, where
 
 __all__ = ["dot_product_attention"]
 

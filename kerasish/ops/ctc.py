@@ -22,7 +22,6 @@ from kerasish.ops.numpy import (
     argsort,
     broadcast_to,
     concatenate,
-    cumsum,
     equal,
     expand_dims,
     full,

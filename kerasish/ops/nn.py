@@ -1,6 +1,12 @@
 """`keras.ops.nn`: the operations of neural networks."""
 
-from kerasish.ops import activation, attention, ctc, encoding, losses
+from kerasish.ops import (
+    activation,
+    attention,
+    ctc,
+    encoding,
+    losses,
+)  # fmt: skip
 from kerasish.ops.activation import *
 from kerasish.ops.attention import *
 from kerasish.ops.ctc import *

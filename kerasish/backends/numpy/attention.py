@@ -113,6 +113,8 @@ def _attention_pullback(
         dz = np.matmul(upstream, scores.v[b, :, s].swapaxes(-1, -2)).reshape(z.shape)
         dz -= mean[b, :, t]
         dz *= z
+        if scores.causal or scores.hidden is not None:
+            dz *= top[b, :, t] > 0.5 * scores.lowest  # all keys masked: nothing depends on scores
         if dbias is not None:
             summed = tuple(i for i, n in enumerate(dbias.shape) if n == 1)
             where = [slice(None) if dbias.shape[i] == 1 else part

@@ -1,7 +1,7 @@
 """NumPy: neural-network kernels, each followed by its gradient rule.
 
 Rules are differentiable NumPy code; functions marked `@primitive` run on plain arrays only, also under a tape, so they may work in
-place. `np.where` mispredicts a branch at every other element of random data and costs ten times
+place, on an array of their own (`np.empty_like`, as operators on scalars give no arrays). `np.where` mispredicts a branch at every other element of random data and costs ten times
 a product with the mask, hence the arithmetic forms here.
 """
 
@@ -45,7 +45,7 @@ defvjp(relu6, lambda g, ans, x: g * ((x > 0) & (x < 6)))
 
 @primitive
 def leaky_relu(x: Any, negative_slope: float) -> Any:
-    y = np.minimum(x, 0)
+    y = np.minimum(x, 0, out=np.empty_like(x))
     y *= negative_slope
     y += np.maximum(x, 0)
     return y
@@ -56,7 +56,7 @@ defvjp(leaky_relu, lambda g, ans, x, slope: g * _step(x > 0, slope, x))
 
 @primitive
 def elu(x: Any, alpha: float) -> Any:
-    y = np.minimum(x, 0)
+    y = np.minimum(x, 0, out=np.empty_like(x))
     np.expm1(y, out=y)
     y *= alpha
     y += np.maximum(x, 0)
@@ -71,8 +71,9 @@ defvjp(
 
 @primitive
 def sigmoid(x: Any) -> Any:
+    y = np.negative(x, out=np.empty_like(x))
     with np.errstate(over="ignore"):
-        y = np.exp(-x)
+        np.exp(y, out=y)
     y += 1
     return np.reciprocal(y, out=y)
 
@@ -82,7 +83,7 @@ defvjp(sigmoid, lambda g, ans, x: g * ans * (1 - ans))
 
 @primitive
 def softplus(x: Any) -> Any:
-    y = np.abs(x)
+    y = np.abs(x, out=np.empty_like(x))
     np.negative(y, out=y)
     np.exp(y, out=y)
     np.log1p(y, out=y)

@@ -51,17 +51,17 @@ def _attention(
     if soft_cap is not None:
         args = (query, key, value, bias, mask, scale, is_causal, soft_cap, flash)
         return bodies["_attention"](*args)
-    added = bias
     if is_causal and not (mask is None and bias is None):
         past = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
         mask, is_causal = past if mask is None else mask & past, False
     if mask is not None:
-        # A large number, not torch's -inf: rows without any key stay defined, as elsewhere.
-        hidden = torch.zeros(mask.shape, dtype=query.dtype, device=query.device)
-        hidden.masked_fill_(~mask, 0.6 * torch.finfo(query.dtype).min)
-        added = hidden if bias is None else bias + hidden
+        # A large number, not torch's -inf: rows without any key stay defined. As elsewhere they are
+        # the mean of the values, whatever the query.
+        hidden = torch.zeros((), dtype=query.dtype, device=query.device) if bias is None else bias
+        bias = torch.where(mask, hidden, 0.6 * torch.finfo(query.dtype).min)
+        query = query * mask[(None,) * (4 - mask.ndim)].any(-1, keepdim=True).transpose(1, 2)
     return F.scaled_dot_product_attention(
-        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), added,
+        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), bias,
         is_causal=is_causal, scale=scale, enable_gqa=query.shape[2] != key.shape[2],
     ).transpose(1, 2)
 
