@@ -55,7 +55,7 @@ def _eye(x: Any) -> Any:
 
 
 def _inverse_differences(w: Any) -> Any:
-    """1 / (w_j - w_i); 0 for equal ones, right wherever the result depends on their span only."""
+    """1 / (w_j - w_i), and 0 for equal ones: right for all that depends on their span only."""
     difference = w[..., None, :] - w[..., :, None]
     equal = strip(difference) == 0
     one = np.ones((), difference.dtype)
@@ -169,7 +169,7 @@ def _svd(g: Any, ans: Any, x: Any, full_matrices: bool = True, compute_uv: bool 
     f = _inverse_differences(s * s)
     du, dv = _h(u) @ gu, _h(v) @ gv
     inner = f * (du - _h(du)) * s[..., None, :] + s[..., :, None] * f * (dv - _h(dv))
-    inner = inner + gs[..., None, :] * _eye(u).astype(s.dtype)
+    inner = inner + gs[..., None, :] * np.eye(k, dtype=s.dtype)
     if x.dtype.kind == "c":
         inner = inner + 1j * (np.imag(_diagonal(du)) * inverse)[..., None, :] * _eye(u)
     out = u @ inner @ vh
