@@ -137,6 +137,9 @@ class Layer(Operation):
             raise StateError(
                 f"{type(self).__name__}.__init__ did not call super().__init__(). Call it first."
             )
+        for cls in type(self).__mro__:
+            if isinstance(found := vars(cls).get(name), property):
+                return found.__get__(self)  # raises what the property itself raised
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
@@ -195,7 +198,7 @@ class Layer(Operation):
             stack.append(value)
             while stack:
                 x = stack.pop()
-                if isinstance(x, Variable | Layer) or hasattr(x, "_tracks_variables"):
+                if isinstance(x, Variable | Layer) or getattr(x, "_tracks_variables", False):
                     yield x
                 elif isinstance(x, list | tuple | set):
                     stack.extend(reversed(list(x)))

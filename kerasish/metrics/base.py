@@ -27,7 +27,9 @@ class Metric:
 
     >>> import kerasish as keras
     >>> class Largest(keras.metrics.Metric):
-    ...     def __init__(self, name="largest", **kwargs):
+    ...     _tracks_variables = True
+
+    def __init__(self, name="largest", **kwargs):
     ...         super().__init__(name=name, **kwargs)
     ...         self.largest = self.add_variable(shape=(), initializer="zeros", name="largest")
     ...     def update_state(self, y_true, y_pred, sample_weight=None):

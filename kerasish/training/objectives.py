@@ -151,8 +151,6 @@ def _as_loss(function: Any) -> Any:
 class Measures:
     """The metrics of a model, made for the shapes of its outputs."""
 
-    _tracks_variables = False
-
     def __init__(self, given: Any, weighted: Any, names: list[str] | None):
         self.given, self.weighted, self.names_given = given, weighted, names
         self.built = False
