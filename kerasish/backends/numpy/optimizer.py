@@ -14,34 +14,32 @@ from kerasish.backends.leafwise import Group, scaled
 
 __all__ = ["apply_rule", "norms", "number", "scaled", "set_number"]
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """How many elements are updated at a time."""
 SMALL = 1 << 12
 """Leaves up to this size are laid side by side and updated together."""
 
 
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
-    if state.current is not None:  # values are lent: they must not be written to
-        return leafwise.apply_rule(group, grads, hyper, decay)
-    if not group.elementwise:
+    if state.current is not None or not group.elementwise:  # lent values are not written to
         return leafwise.apply_rule(group, grads, hyper, decay)
     layout = group.cache.get("numpy")
     if layout is None or not layout.holds():
         layout = group.cache["numpy"] = _Layout(group)
     if layout.small:
         np.concatenate([grads[i].reshape(-1) for i in layout.small], out=layout.grad)
-        _update(group.rule, layout.flat, layout.grad, hyper, decay)
+        layout.update(layout.flat, layout.grad, hyper, decay)
     for i, arrays in layout.large:
-        _update(group.rule, arrays, grads[i].reshape(-1), hyper, decay)
+        layout.update(arrays, grads[i].reshape(-1), hyper, decay)
 
 
 class _Layout:
     """Flat views of the leaves; the small ones lie side by side in common arrays."""
 
     def __init__(self, group: Group):
-        leaves = [
-            (p, *held) for p, held in zip(group.params, group.slots, strict=True)
-        ]
+        self.kernel = _KERNELS.get(group.kernel, _rule)
+        self.settings = group.settings if group.kernel in _KERNELS else group.rule
+        leaves = [(p, *held) for p, held in zip(group.params, group.slots, strict=True)]
         self.variables = [v for leaf in leaves for v in leaf]
         for v in self.variables:
             v.value  # noqa: B018 (moves it here)
@@ -66,28 +64,67 @@ class _Layout:
             for i, leaf in enumerate(leaves) if i not in set(self.small)
         ]  # fmt: skip
         self.values = [v._value for v in self.variables]
+        self.scratch = np.empty(min(max(sum(sizes), 1), BLOCK), self.values[0].dtype)
 
     def holds(self) -> bool:
         """Whether the variables still have the arrays that were laid out."""
         return all(map(operator.is_, self.values, [v._value for v in self.variables]))
 
+    def update(self, arrays: list[np.ndarray], grad: np.ndarray, hyper: Any, decay: Any) -> None:
+        """Updates a parameter and its slots, all flat, in place."""
+        size = grad.size
+        for start in range(0, size, BLOCK):
+            if size > BLOCK:
+                piece = slice(start, start + BLOCK)
+                param, *slots = [a[piece] for a in arrays]
+                g = grad[piece]
+            else:
+                (param, *slots), g = arrays, grad
+            if decay is not None:
+                param *= 1 - decay
+            self.kernel(self.settings, param, g, slots, hyper, self.scratch[: g.size])
 
-def _update(rule: Any, arrays: list[np.ndarray], grad: np.ndarray, hyper: Any, decay: Any) -> None:
-    if grad.size <= BLOCK:
-        return _piece(rule, arrays, grad, hyper, decay)
-    for start in range(0, grad.size, BLOCK):
-        piece = slice(start, start + BLOCK)
-        _piece(rule, [a[piece] for a in arrays], grad[piece], hyper, decay)
 
-
-def _piece(rule: Any, arrays: list[np.ndarray], grad: Any, hyper: Any, decay: Any) -> None:
-    param, *slots = arrays
-    if decay is not None:
-        param *= 1 - decay
+def _rule(rule: Any, param: Any, grad: Any, slots: Any, hyper: Any, scratch: Any) -> None:
     new, new_slots = rule(param, grad, slots, hyper)
     param[...] = new
     for slot, value in zip(slots, new_slots, strict=True):
         slot[...] = value
+
+
+def _sgd(o: Any, param: Any, grad: Any, slots: Any, rate: float, scratch: Any) -> None:
+    np.multiply(grad, rate, out=scratch)
+    if slots:
+        (m,) = slots
+        m *= o.momentum
+        m -= scratch
+        if not o.nesterov:
+            param += m
+            return
+        param -= scratch
+        np.multiply(m, -o.momentum, out=scratch)
+    param -= scratch
+
+
+def _adam(o: Any, param: Any, grad: Any, slots: Any, rate: float, scratch: Any) -> None:
+    m, v, *peaks = slots
+    m *= o.beta_1
+    np.multiply(grad, 1 - o.beta_1, out=scratch)
+    m += scratch
+    v *= o.beta_2
+    np.multiply(grad, grad, out=scratch)
+    scratch *= 1 - o.beta_2
+    v += scratch
+    for peak in peaks:
+        v = np.maximum(peak, v, out=peak)
+    np.sqrt(v, out=scratch)
+    scratch += o.epsilon
+    np.divide(m, scratch, out=scratch)
+    scratch *= rate
+    param -= scratch
+
+
+_KERNELS = {"sgd": _sgd, "adam": _adam}
 
 
 def number(variable: Any) -> Any:

@@ -1,7 +1,8 @@
-"""TensorFlow: rules traced leaf by leaf, inside the compiled step or, outside of one, here."""
+"""TensorFlow: its kernels where a rule has one, else rules traced leaf by leaf."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,19 +17,60 @@ __all__ = ["apply_rule", "norms", "number", "scaled", "set_number"]
 
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
     grads = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads]
-    if state.current is not None or not tf.executing_eagerly():
+    if state.current is not None:  # values are lent: they must not be written to
         return leafwise.apply_rule(group, grads, hyper, decay)
+    if not tf.executing_eagerly():
+        return _update(group, grads, hyper, decay)
     update = group.cache.get("tensorflow")
     if update is None:
         variables = [*group.params, *(s for held in group.slots for s in held)]
         update = group.cache["tensorflow"] = backends.active.compile(
-            lambda *args: leafwise.apply_rule(group, *args), variables
+            lambda *args: _update(group, *args), variables
         )
     # Tensors: a Python number would be baked in, and each new one trace again.
     hyper, decay = tree.map_structure(
         lambda h: tf.constant(h) if type(h) is float else h, (hyper, decay)
     )
     update(grads, hyper, decay)
+
+
+def _update(group: Group, grads: Sequence[Any], hyper: Any, decay: Any) -> None:
+    kernel = _KERNELS.get(group.kernel)
+    if kernel is None:
+        return leafwise.apply_rule(group, grads, hyper, decay)
+    hyper, decay = leafwise.in_dtype((hyper, decay), group.dtype)
+    for variable, grad, held in zip(group.params, grads, group.slots, strict=True):
+        param = variable.value
+        if decay is not None:
+            param.assign_sub(param * decay)
+        kernel(group.settings, param.handle, grad, [s.value.handle for s in held], hyper)
+
+
+def _sgd(o: Any, param: Any, grad: Any, slots: Any, rate: Any) -> None:
+    if slots:
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=param, accum=slots[0], lr=rate, grad=grad,
+            momentum=tf.constant(o.momentum, grad.dtype), use_nesterov=o.nesterov,
+        )  # fmt: skip
+    else:
+        tf.raw_ops.ResourceApplyGradientDescent(var=param, alpha=rate, delta=grad)
+
+
+def _adam(o: Any, param: Any, grad: Any, slots: Any, rate: Any) -> None:
+    # The rate has the bias corrections in it: powers of 0 make the kernel's own ones 1.
+    m, v, *peaks = slots
+    constant = functools.partial(tf.constant, dtype=grad.dtype)
+    settings = dict(
+        var=param, m=m, v=v, beta1_power=constant(0), beta2_power=constant(0), lr=rate,
+        beta1=constant(o.beta_1), beta2=constant(o.beta_2), epsilon=constant(o.epsilon), grad=grad,
+    )  # fmt: skip
+    if peaks:
+        tf.raw_ops.ResourceApplyAdamWithAmsgrad(vhat=peaks[0], **settings)
+    else:
+        tf.raw_ops.ResourceApplyAdam(**settings)
+
+
+_KERNELS = {"sgd": _sgd, "adam": _adam}
 
 
 def number(variable: Any) -> Any:

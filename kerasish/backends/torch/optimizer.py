@@ -64,13 +64,18 @@ def _sgd(o: Any, params: Any, grads: Any, slots: Any, rate: float, decay: Any) -
         torch._foreach_add_(params, grads, alpha=-rate)
         return
     (momentum,) = slots
-    torch._foreach_mul_(momentum, o.momentum)
-    torch._foreach_add_(momentum, grads, alpha=-rate)
     if o.nesterov:
+        torch._foreach_mul_(momentum, o.momentum)
+        torch._foreach_add_(momentum, grads, alpha=-rate)
         torch._foreach_add_(params, momentum, alpha=o.momentum)
         torch._foreach_add_(params, grads, alpha=-rate)
-    else:
-        torch._foreach_add_(params, momentum)
+        return
+    # Our momentum is in units of the weights: "dampening" that leaves -rate of the gradient, and
+    # a step of the whole momentum.
+    torch._fused_sgd_(
+        params, grads, momentum, weight_decay=0.0, momentum=o.momentum, lr=-1.0,
+        dampening=1 + rate, nesterov=False, maximize=False, is_first_step=False,
+    )  # fmt: skip
 
 
 def _adagrad(o: Any, params: Any, grads: Any, slots: Any, rate: float, decay: Any) -> None:
