@@ -1,0 +1,283 @@
+"""TensorFlow: elementwise mathematics, products, reductions and creation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+arccos = tf.acos
+arccosh = tf.acosh
+arcsin = tf.asin
+arcsinh = tf.asinh
+arctan = tf.atan
+arctan2 = tf.atan2
+arctanh = tf.atanh
+ceil = tf.math.ceil
+cos = tf.cos
+cosh = tf.cosh
+divide = tf.realdiv
+equal = tf.equal
+exp = tf.exp
+expm1 = tf.math.expm1
+floor = tf.floor
+floor_divide = tf.math.floordiv
+isfinite = tf.math.is_finite
+isinf = tf.math.is_inf
+isnan = tf.math.is_nan
+left_shift = tf.bitwise.left_shift
+log = tf.math.log
+log1p = tf.math.log1p
+mod = tf.math.floormod
+not_equal = tf.not_equal
+reciprocal = tf.math.reciprocal
+right_shift = tf.bitwise.right_shift
+rsqrt = tf.math.rsqrt
+sin = tf.sin
+sinh = tf.sinh
+sqrt = tf.sqrt
+square = tf.square
+subtract = tf.subtract
+tan = tf.tan
+tanh = tf.tanh
+_rint = tf.round
+
+
+def _on_bools(numbers: Callable[..., Any], bools: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*args: Any) -> Any:
+        return bools(*args) if args[0].dtype == tf.bool else numbers(*args)
+
+    return function
+
+
+def _as_numbers(compare: Callable[..., Any]) -> Callable[..., Any]:
+    return _on_bools(compare, lambda a, b: compare(tf.cast(a, tf.uint8), tf.cast(b, tf.uint8)))
+
+
+add = _on_bools(tf.add, tf.logical_or)
+multiply = _on_bools(tf.multiply, tf.logical_and)
+maximum = _on_bools(tf.maximum, tf.logical_or)
+minimum = _on_bools(tf.minimum, tf.logical_and)
+greater = _as_numbers(tf.greater)
+greater_equal = _as_numbers(tf.greater_equal)
+less = _as_numbers(tf.less)
+less_equal = _as_numbers(tf.less_equal)
+bitwise_and = _on_bools(tf.bitwise.bitwise_and, tf.logical_and)
+bitwise_not = _on_bools(tf.bitwise.invert, tf.logical_not)
+bitwise_or = _on_bools(tf.bitwise.bitwise_or, tf.logical_or)
+bitwise_xor = _on_bools(tf.bitwise.bitwise_xor, tf.math.logical_xor)
+
+
+def _is_unsigned(x: Any) -> bool:
+    return x.dtype.is_unsigned or x.dtype == tf.bool
+
+
+def absolute(x: Any) -> Any:
+    return x if _is_unsigned(x) else tf.abs(x)
+
+
+def negative(x: Any) -> Any:
+    return tf.subtract(tf.zeros_like(x), x) if _is_unsigned(x) else tf.negative(x)
+
+
+def sign(x: Any) -> Any:
+    return tf.cast(x != 0, x.dtype) if _is_unsigned(x) else tf.sign(x)
+
+
+def power(x1: Any, x2: Any) -> Any:
+    if x1.dtype.is_unsigned:
+        return tf.cast(tf.pow(tf.cast(x1, tf.int64), tf.cast(x2, tf.int64)), x1.dtype)
+    return tf.pow(x1, x2)
+
+
+def trunc(x: Any) -> Any:
+    return tf.where(x < 0, tf.math.ceil(x), tf.floor(x)) if x.dtype.is_floating else x
+
+
+def real(x: Any) -> Any:
+    return tf.math.real(x) if x.dtype.is_complex else x
+
+
+def imag(x: Any) -> Any:
+    return tf.math.imag(x) if x.dtype.is_complex else tf.zeros_like(x)
+
+
+def conjugate(x: Any) -> Any:
+    return tf.math.conj(x) if x.dtype.is_complex else x
+
+
+def _complex(real: Any, imaginary: Any) -> Any:
+    if real.dtype not in (tf.float32, tf.float64):
+        real, imaginary = tf.cast(real, tf.float32), tf.cast(imaginary, tf.float32)
+    return tf.complex(real, imaginary)
+
+
+def i0(x: Any) -> Any:
+    if x.dtype == tf.bfloat16:
+        return tf.cast(tf.math.bessel_i0(tf.cast(x, tf.float32)), x.dtype)
+    return tf.math.bessel_i0(x)
+
+
+_BITS = {2: tf.int16, 4: tf.int32, 8: tf.int64}
+
+
+def signbit(x: Any) -> Any:
+    if x.dtype.is_floating:
+        x = tf.bitcast(x, _BITS[x.dtype.size])
+    return tf.zeros_like(x, tf.bool) if _is_unsigned(x) else x < 0
+
+
+def nextafter(x1: Any, x2: Any) -> Any:
+    if x1.dtype.size > 2:
+        return tf.math.nextafter(x1, x2)
+    # The bits of floats of one sign count up as the numbers do.
+    outward = (x2 > x1) == (x1 > 0)
+    bits = tf.bitcast(x1, tf.int16) + tf.where(outward, tf.constant(1, tf.int16), -1)
+    least = tf.bitcast(tf.where(x2 < 0, tf.constant(-(2**15) + 1, tf.int16), 1), x1.dtype)
+    moved = tf.where(x1 == 0, least, tf.bitcast(bits, x1.dtype))
+    unmoved = (x1 == x2) | tf.math.is_nan(x1) | tf.math.is_nan(x2)
+    return tf.where(unmoved, x1 + x2 - x1, moved)
+
+
+def gcd(x1: Any, x2: Any) -> Any:
+    def step(a: Any, b: Any) -> tuple[Any, Any]:
+        done = b == 0
+        return tf.where(done, a, b), tf.where(done, b, tf.math.floormod(a, tf.where(done, 1, b)))
+
+    shape = tf.broadcast_dynamic_shape(tf.shape(x1), tf.shape(x2))
+    pair = tuple(tf.broadcast_to(absolute(x), shape) for x in (x1, x2))
+    return tf.while_loop(lambda a, b: tf.reduce_any(b != 0), step, pair)[0]
+
+
+def _true(x: Any) -> Any:
+    return x if x.dtype == tf.bool else tf.not_equal(x, tf.zeros((), x.dtype))
+
+
+def logical_and(x1: Any, x2: Any) -> Any:
+    return tf.logical_and(_true(x1), _true(x2))
+
+
+def logical_or(x1: Any, x2: Any) -> Any:
+    return tf.logical_or(_true(x1), _true(x2))
+
+
+def logical_xor(x1: Any, x2: Any) -> Any:
+    return tf.math.logical_xor(_true(x1), _true(x2))
+
+
+def logical_not(x: Any) -> Any:
+    return tf.logical_not(_true(x))
+
+
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    if x1 is None:
+        return tuple(tf.unstack(tf.cast(tf.where(condition), tf.int32), axis=1))
+    return tf.where(_true(condition), x1, x2)
+
+
+# Products ------------------------------------------------------------------------------------
+
+
+def matmul(x1: Any, x2: Any) -> Any:
+    dtype = x1.dtype
+    if dtype.is_integer and dtype.size < 4 or dtype == tf.bool or dtype.is_unsigned:
+        wide = tf.int64 if dtype.size == 4 else tf.int32
+        y = matmul(tf.cast(x1, wide), tf.cast(x2, wide))
+        return y if dtype == tf.int8 else tf.cast(y, dtype)
+    rank1, rank2 = x1.shape.rank, x2.shape.rank
+    if rank1 == 1:
+        return tf.squeeze(matmul(x1[None], x2), -2 if rank2 > 1 else 0)
+    if rank2 == 1:
+        return tf.squeeze(matmul(x1, x2[:, None]), -1)
+    return _by_rows(x1, x2) if rank2 == 2 and rank1 > 2 else tf.matmul(x1, x2)
+
+
+def _by_rows(x: Any, kernel: Any) -> Any:
+    """One product of long matrices in place of a stack of short ones."""
+    y = tf.matmul(tf.reshape(x, [-1, kernel.shape[0] or tf.shape(kernel)[0]]), kernel)
+    sizes = x.shape.as_list()[:-1]
+    if sizes.count(None):
+        known = tf.shape(x)
+        sizes = [known[i] if n is None else n for i, n in enumerate(sizes)]
+    return tf.reshape(y, [*sizes, kernel.shape[1] or tf.shape(kernel)[1]])
+
+
+def _dense(x: Any, kernel: Any, bias: Any) -> Any:
+    y = matmul(x, kernel)
+    if bias is None:
+        return y
+    return tf.nn.bias_add(y, bias) if y.shape.rank > 1 else tf.add(y, bias)
+
+
+# Reductions ----------------------------------------------------------------------------------
+
+_SUM = {
+    tf.bool: tf.int32, tf.int8: tf.int32, tf.int16: tf.int32,
+    tf.uint8: tf.uint32, tf.uint16: tf.uint32,
+}  # fmt: skip
+"""Small integers are added up in wider ones."""
+
+
+def _wide(function: Callable[..., Any]) -> Callable[..., Any]:
+    def reduce(x: Any, axis: Any, keepdims: bool) -> Any:
+        if x.dtype in _SUM:
+            x = tf.cast(x, _SUM[x.dtype])
+        return function(x, axis, keepdims)
+
+    return reduce
+
+
+def _extreme(
+    reduce: Callable[..., Any], choose: Callable[..., Any], of_bools: Callable[..., Any]
+) -> Callable[..., Any]:
+    def extreme(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
+        found = (of_bools if x.dtype == tf.bool else reduce)(x, axis, keepdims)
+        return found if initial is None else choose(found, tf.cast(initial, x.dtype))
+
+    return extreme
+
+
+def _where_extreme(function: Callable[..., Any]) -> Callable[..., Any]:
+    def index(x: Any, axis: Any, keepdims: bool) -> Any:
+        if axis is not None:
+            found = function(x, axis, tf.int32)
+            return tf.expand_dims(found, axis) if keepdims else found
+        found = function(tf.reshape(x, [-1]), 0, tf.int32)
+        return tf.reshape(found, [1] * x.shape.rank) if keepdims else found
+
+    return index
+
+
+sum = _wide(tf.reduce_sum)
+_prod = _wide(tf.reduce_prod)
+mean = tf.reduce_mean
+var = tf.math.reduce_variance
+std = tf.math.reduce_std
+max = _extreme(tf.reduce_max, maximum, tf.reduce_any)
+min = _extreme(tf.reduce_min, minimum, tf.reduce_all)
+argmax = _where_extreme(tf.argmax)
+argmin = _where_extreme(tf.argmin)
+_cumsum = tf.cumsum
+_cumprod = tf.math.cumprod
+
+
+def all(x: Any, axis: Any, keepdims: bool) -> Any:
+    return tf.reduce_all(_true(x), axis, keepdims)
+
+
+def any(x: Any, axis: Any, keepdims: bool) -> Any:
+    return tf.reduce_any(_true(x), axis, keepdims)
+
+
+# Creation ------------------------------------------------------------------------------------
+
+
+def _fill(shape: Any, value: Any, dtype: str) -> Any:
+    return tf.fill(shape, tf.constant(value, dtype))
+
+
+def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:
+    if dtype in ("int32", "int64", "float32", "float64"):
+        return tf.range(start, stop, step, dtype)
+    return tf.cast(tf.range(start, stop, step, "float32" if "float" in dtype else "int64"), dtype)

@@ -1,0 +1,273 @@
+"""PyTorch: elementwise mathematics, products, reductions and creation.
+
+torch has few kernels for uint16, uint32 and uint64; what lacks them is computed in int64.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from kerasish.backends.torch.engine import device, native_dtype
+
+absolute = torch.abs
+add = torch.add
+arccos = torch.acos
+arccosh = torch.acosh
+arcsin = torch.asin
+arcsinh = torch.asinh
+arctan = torch.atan
+arctan2 = torch.atan2
+arctanh = torch.atanh
+bitwise_and = torch.bitwise_and
+bitwise_not = torch.bitwise_not
+bitwise_or = torch.bitwise_or
+bitwise_xor = torch.bitwise_xor
+ceil = torch.ceil
+conjugate = torch.conj
+cos = torch.cos
+cosh = torch.cosh
+divide = torch.div
+equal = torch.eq
+exp = torch.exp
+exp2 = torch.exp2
+expm1 = torch.expm1
+floor = torch.floor
+floor_divide = torch.floor_divide
+fmax = torch.fmax
+fmin = torch.fmin
+fmod = torch.fmod
+gcd = torch.gcd
+greater = torch.gt
+greater_equal = torch.ge
+hypot = torch.hypot
+i0 = torch.i0
+isfinite = torch.isfinite
+isinf = torch.isinf
+isnan = torch.isnan
+lcm = torch.lcm
+left_shift = torch.bitwise_left_shift
+less = torch.lt
+less_equal = torch.le
+log = torch.log
+log10 = torch.log10
+log1p = torch.log1p
+log2 = torch.log2
+logaddexp = torch.logaddexp
+logaddexp2 = torch.logaddexp2
+logical_and = torch.logical_and
+logical_not = torch.logical_not
+logical_or = torch.logical_or
+logical_xor = torch.logical_xor
+maximum = torch.maximum
+minimum = torch.minimum
+mod = torch.remainder
+multiply = torch.mul
+negative = torch.neg
+nextafter = torch.nextafter
+not_equal = torch.ne
+power = torch.pow
+real = torch.real
+reciprocal = torch.reciprocal
+right_shift = torch.bitwise_right_shift
+rsqrt = torch.rsqrt
+sign = torch.sgn
+signbit = torch.signbit
+sin = torch.sin
+sinc = torch.sinc
+sinh = torch.sinh
+sqrt = torch.sqrt
+square = torch.square
+subtract = torch.sub
+tan = torch.tan
+tanh = torch.tanh
+trunc = torch.trunc
+_rint = torch.round
+
+
+def imag(x: Any) -> Any:
+    return torch.imag(x) if x.is_complex() else torch.zeros_like(x)
+
+
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    return x if x_min is None and x_max is None else torch.clamp(x, x_min, x_max)
+
+
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    if x1 is None:
+        return tuple(i.to(torch.int32) for i in torch.where(condition))
+    return torch.where(condition if condition.dtype is torch.bool else condition != 0, x1, x2)
+
+
+def _complex(real: Any, imaginary: Any) -> Any:
+    if real.dtype not in (torch.float32, torch.float64):
+        real, imaginary = real.float(), imaginary.float()
+    return torch.complex(real, imaginary)
+
+
+_UNSIGNED = frozenset((torch.uint16, torch.uint32, torch.uint64))
+
+
+def _or_in_int64(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with a way round for the unsigned types that torch has no kernel for."""
+
+    def wide(args: Any, kwargs: Any) -> Any:
+        dtype = next(x.dtype for x in args if torch.is_tensor(x) and x.dtype in _UNSIGNED)
+        out = function(*[
+            x.to(torch.int64) if torch.is_tensor(x) and x.dtype in _UNSIGNED else x for x in args
+        ], **kwargs)
+        return out.to(dtype) if out.dtype is torch.int64 else out
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (NotImplementedError, RuntimeError):
+            if not any_unsigned(args):
+                raise
+        return wide(args, kwargs)
+
+    return wrapper
+
+
+def any_unsigned(args: Any) -> bool:
+    for x in args:
+        if torch.is_tensor(x) and x.dtype in _UNSIGNED:
+            return True
+    return False
+
+
+# Products ------------------------------------------------------------------------------------
+
+
+def matmul(x1: Any, x2: Any) -> Any:
+    if x1.dtype is torch.int8:
+        x1, x2 = x1.to(torch.int32), x2.to(torch.int32)
+    elif x1.dtype is torch.bool:
+        return torch.matmul(x1.to(torch.int32), x2.to(torch.int32)) != 0
+    return torch.matmul(x1, x2)
+
+
+def _dense(x: Any, kernel: Any, bias: Any) -> Any:
+    if bias is None:
+        return torch.matmul(x, kernel)
+    if x.dim() == 2:
+        return torch.addmm(bias, x, kernel)
+    return torch.nn.functional.linear(x, kernel.t(), bias)
+
+
+# Reductions ----------------------------------------------------------------------------------
+
+_SUM = {
+    torch.bool: torch.int32, torch.int8: torch.int32, torch.int16: torch.int32,
+    torch.uint8: torch.uint32, torch.uint16: torch.uint32,
+}  # fmt: skip
+
+
+def _reducer(function: Callable[..., Any], every: Any = None) -> Callable[..., Any]:
+    """`function(x, dim, keepdim)`, where `every` stands for all axes; no axes are possible too."""
+
+    def reduce(x: Any, axis: Any, keepdims: bool) -> Any:
+        if axis is None:
+            axis = every
+        elif type(axis) is not int and len(axis) == 0:
+            # torch takes an empty list for all axes.
+            return function(x.unsqueeze(-1), -1, False)
+        return function(x, axis, keepdims)
+
+    return reduce
+
+
+def _sum(x: Any, dim: Any, keepdim: bool) -> Any:
+    if x.is_floating_point() or x.is_complex():
+        return torch.sum(x, dim, keepdim)
+    return torch.sum(x.to(torch.int64), dim, keepdim).to(_SUM.get(x.dtype, x.dtype))
+
+
+def _product(x: Any, dim: Any, keepdim: bool) -> Any:
+    dtype = x.dtype
+    if not (x.is_floating_point() or x.is_complex()):
+        x, dtype = x.to(torch.int64), _SUM.get(dtype, dtype)
+    dims = range(x.dim()) if dim is None else (dim,) if type(dim) is int else dim
+    dims = sorted([d % x.dim() for d in dims], reverse=True)
+    for d in dims:  # torch.prod takes one axis at a time
+        x = torch.prod(x, d, keepdim)
+    return x.to(dtype)
+
+
+def _extreme(reduce: Callable[..., Any], choose: Callable[..., Any]) -> Callable[..., Any]:
+    reduce = _reducer(reduce, ())
+
+    def extreme(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
+        if initial is None:
+            return reduce(x, axis, keepdims)
+        initial = torch.as_tensor(initial, dtype=x.dtype, device=x.device)
+        if x.numel() == 0:
+            return torch.zeros_like(sum(x, axis, keepdims), dtype=x.dtype) + initial
+        return choose(reduce(x, axis, keepdims), initial)
+
+    return extreme
+
+
+def _where_extreme(function: Callable[..., Any]) -> Callable[..., Any]:
+    def index(x: Any, axis: Any, keepdims: bool) -> Any:
+        if x.dtype is torch.bool:
+            x = x.to(torch.uint8)
+        return function(x, axis, keepdims).to(torch.int32)
+
+    return index
+
+
+def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
+    return _reducer(
+        lambda x, dim, keepdim: function(x if x.dtype is torch.bool else x != 0, dim, keepdim)
+    )
+
+
+def _variance(function: Callable[..., Any]) -> Callable[..., Any]:
+    return _reducer(
+        lambda x, dim, keepdim: function(x, dim=dim, correction=0, keepdim=keepdim)
+    )
+
+
+sum = _reducer(_sum)
+_prod = _reducer(_product)
+mean = _reducer(torch.mean)
+var = _variance(torch.var)
+std = _variance(torch.std)
+max = _extreme(torch.amax, torch.maximum)
+min = _extreme(torch.amin, torch.minimum)
+argmax = _where_extreme(torch.argmax)
+argmin = _where_extreme(torch.argmin)
+all = _truth(torch.all)
+any = _truth(torch.any)
+
+
+def _cumsum(x: Any, axis: int) -> Any:
+    return torch.cumsum(x, axis, dtype=x.dtype)
+
+
+def _cumprod(x: Any, axis: int) -> Any:
+    return torch.cumprod(x, axis, dtype=x.dtype)
+
+
+# Creation ------------------------------------------------------------------------------------
+
+
+def _fill(shape: Any, value: Any, dtype: str) -> Any:
+    return torch.full(shape, value, dtype=native_dtype(dtype), device=device())
+
+
+def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:
+    return torch.arange(start, stop, step, dtype=native_dtype(dtype), device=device())
+
+
+for _name in (
+    "absolute add subtract negative sign square floor_divide mod fmod power maximum minimum "
+    "greater greater_equal less less_equal left_shift right_shift gcd lcm clip where max min "
+    "argmax argmin matmul _cumsum _cumprod signbit trunc _arange"
+).split():
+    globals()[_name] = _or_in_int64(globals()[_name])
