@@ -1,0 +1,214 @@
+"""Pooling: the largest or the mean value of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerasish import backends, ops
+from kerasish.backends import windows
+from kerasish.core.op import describe, op
+from kerasish.errors import InvalidArgument
+from kerasish.ops.convolution import (
+    channels_first,
+    known_padding,
+    per_axis,
+    room,
+    spatial_rank,
+    to_first,
+    to_last,
+)
+
+__all__ = ["adaptive_average_pool", "adaptive_max_pool", "average_pool", "max_pool"]
+
+
+def _taps(
+    x: Any, axis: int, size: int, stride: int, pads: tuple[int, int], value: float
+) -> Iterator[Any]:
+    """What each tap of a window along one axis meets, at all its places."""
+    (places,) = windows.places([x.shape[axis]], [size], [stride], [pads])
+    if any(pads):
+        widths = [(0, 0)] * len(x.shape)
+        widths[axis] = pads
+        x = ops.pad(x, widths, constant_values=value)
+    for i in range(size):
+        span = slice(i, i + (places - 1) * stride + 1, stride)
+        yield x[(*[slice(None)] * axis, span)]
+
+
+@op(float="x")
+def _max_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
+    """x [n, *sizes, c] -> [n, *places, c], one axis after the other.
+
+    The gradient goes to the first of equal values, row by row.
+    """
+    pads = windows.pads(padding, x.shape[1:-1], size, strides)
+    for axis in range(len(size), 0, -1):
+        k, s, p = size[axis - 1], strides[axis - 1], pads[axis - 1]
+        best, *others = _taps(x, axis, k, s, p, -np.inf)
+        for other in others:
+            best = ops.where(other > best, other, best)
+        x = best
+    return x
+
+
+@op(float="x")
+def _average_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
+    """x [n, *sizes, c] -> [n, *places, c], one axis after the other. Padding does not count."""
+    pads = windows.pads(padding, x.shape[1:-1], size, strides)
+    for axis in range(len(size), 0, -1):
+        k, s, p = size[axis - 1], strides[axis - 1], pads[axis - 1]
+        counts = windows.counts(x.shape[axis], k, s, p)
+        total, *others = _taps(x, axis, k, s, p, 0.0)
+        for other in others:
+            total = total + other
+        wide = np.reshape(counts, (-1, *[1] * (len(x.shape) - axis - 1)))
+        x = ops.divide(total, ops.cast(wide, ops.dtype(x)))
+    return x
+
+
+def _pool(
+    name: str, inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str | None
+) -> Any:
+    rank = spatial_rank(name, inputs)
+    size = per_axis(name, "pool_size", pool_size, rank)
+    strides = size if strides is None else per_axis(name, "strides", strides, rank)
+    padding = known_padding(name, padding)
+    first = channels_first(name, data_format)
+    x = to_last(inputs) if first else inputs
+    room(name, x, size, padding, [1] * rank)
+    y = backends.active.table["_" + name](x, size, strides, padding)
+    return to_first(y) if first else y
+
+
+@op(float="inputs")
+def max_pool(
+    inputs: Any, pool_size: int | Sequence[int], strides: int | Sequence[int] | None = None,
+    padding: str = "valid", data_format: str | None = None,
+) -> Any:  # fmt: skip
+    """The largest value of each window.
+
+    Args:
+        inputs: `(batch, *sizes, channels)`, or `(batch, channels, *sizes)` with
+            `data_format="channels_first"`; one to three spatial sizes.
+        pool_size: the window; one int, or one for each spatial axis.
+        strides: how far the window moves at a time; by default its size.
+        padding: `"valid"` for none, `"same"` so that the spatial sizes are `ceil(size / stride)`.
+        data_format: `"channels_last"` or `"channels_first"`; by default the one in
+            `keras.config.image_data_format()`.
+
+    Of equal values the first gets the gradient, on every backend.
+
+    >>> import kerasish as keras
+    >>> x = keras.ops.reshape([1.0, 3.0, 2.0, 0.0, 5.0], (1, 5, 1))
+    >>> keras.ops.max_pool(x, 2)[0, :, 0].tolist()
+    [3.0, 2.0]
+    >>> keras.ops.max_pool(x, 2, padding="same")[0, :, 0].tolist()
+    [3.0, 2.0, 5.0]
+    """
+    return _pool("max_pool", inputs, pool_size, strides, padding, data_format)
+
+
+@op(float="inputs")
+def average_pool(
+    inputs: Any, pool_size: int | Sequence[int], strides: int | Sequence[int] | None = None,
+    padding: str = "valid", data_format: str | None = None,
+) -> Any:  # fmt: skip
+    """The mean of each window. What padding adds does not count.
+
+    Args:
+        inputs: `(batch, *sizes, channels)`, or with the channels first.
+        pool_size, strides, padding, data_format: as for `max_pool`.
+
+    >>> import kerasish as keras
+    >>> x = keras.ops.reshape([1.0, 3.0, 2.0, 0.0, 5.0], (1, 5, 1))
+    >>> keras.ops.average_pool(x, 2, padding="same")[0, :, 0].tolist()
+    [2.0, 1.0, 5.0]
+    """
+    return _pool("average_pool", inputs, pool_size, strides, padding, data_format)
+
+
+# Adaptive pooling: place i of m covers floor(i n / m) to ceil((i + 1) n / m) of an axis of n.
+
+
+def _adaptive(
+    name: str, inputs: Any, output_size: Any, data_format: str | None,
+    reduce: Callable[[Any, int], Any], ragged: Callable[[Any, int, Any, Any], Any],
+) -> Any:  # fmt: skip
+    rank = spatial_rank(name, inputs)
+    wanted = per_axis(name, "output_size", output_size, rank)
+    first = channels_first(name, data_format)
+    x = inputs
+    for axis, m in enumerate(wanted, 2 if first else 1):
+        n = x.shape[axis]
+        if n is None:
+            raise InvalidArgument(
+                f"{name}: the spatial sizes of {describe(inputs)} must be known to divide them "
+                f"into {wanted}."
+            )
+        if n % m == 0:
+            before, after = ops.shape(x)[:axis], ops.shape(x)[axis + 1 :]
+            x = reduce(ops.reshape(x, (*before, m, n // m, *after)), axis + 1)
+        else:
+            place = np.arange(m)
+            x = ragged(x, axis, place * n // m, -(-(place + 1) * n // m))
+    return x
+
+
+@op(float="inputs")
+def adaptive_average_pool(
+    inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
+) -> Any:
+    """The means of windows that divide the inputs into a given number of places.
+
+    Args:
+        inputs: `(batch, *sizes, channels)`, or with the channels first.
+        output_size: the spatial sizes of the result; one int, or one for each axis. Place `i` of
+            `m` covers the inputs from `floor(i * size / m)` to `ceil((i + 1) * size / m)`.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    >>> import kerasish as keras
+    >>> x = keras.ops.reshape([0.0, 1.0, 2.0, 3.0, 4.0], (1, 5, 1))
+    >>> keras.ops.adaptive_average_pool(x, 3)[0, :, 0].tolist()
+    [0.5, 2.0, 3.5]
+    """
+
+    def ragged(x: Any, axis: int, start: Any, stop: Any) -> Any:
+        at = np.arange(x.shape[axis])[:, None]
+        share = ((at >= start) & (at < stop)) / (stop - start)
+        y = ops.matmul(ops.moveaxis(x, axis, -1), ops.cast(share, ops.dtype(x)))
+        return ops.moveaxis(y, -1, axis)
+
+    return _adaptive(
+        "adaptive_average_pool", inputs, output_size, data_format,
+        lambda x, axis: ops.mean(x, axis), ragged,
+    )  # fmt: skip
+
+
+@op(float="inputs")
+def adaptive_max_pool(
+    inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
+) -> Any:
+    """The largest values of windows that divide the inputs into a given number of places.
+
+    Args:
+        inputs: `(batch, *sizes, channels)`, or with the channels first.
+        output_size, data_format: as for `adaptive_average_pool`.
+
+    >>> import kerasish as keras
+    >>> x = keras.ops.reshape([0.0, 1.0, 2.0, 3.0, 4.0], (1, 5, 1))
+    >>> keras.ops.adaptive_max_pool(x, 3)[0, :, 0].tolist()
+    [1.0, 3.0, 4.0]
+    """
+
+    def ragged(x: Any, axis: int, start: Any, stop: Any) -> Any:
+        # Short windows take their last value again, which changes no maximum.
+        at = np.minimum(start[:, None] + np.arange((stop - start).max()), stop[:, None] - 1)
+        return ops.max(ops.take(x, at.astype("int32"), axis), axis + 1)
+
+    return _adaptive(
+        "adaptive_max_pool", inputs, output_size, data_format,
+        lambda x, axis: ops.max(x, axis), ragged,
+    )  # fmt: skip
