@@ -35,7 +35,10 @@ FLOAT_DTYPES = frozenset(tf.as_dtype(n) for n in (*dtypes.FLOATS, *dtypes.COMPLE
 
 
 def scalar(value: Any, dtype: str) -> Any:
-    return tf.cast(value, dtype) if isinstance(value, complex) else tf.constant(value, dtype)
+    try:
+        return tf.constant(value, dtype)
+    except TypeError:  # a float for an integer dtype, a number for bool, a complex number
+        return tf.cast(value, dtype)
 
 
 def explainable(error: Exception) -> bool:
