@@ -18,9 +18,9 @@ def clear_session(free_memory: bool = True) -> None:
     >>> keras.layers.Dense(1).name
     'dense'
     """
-    from kerasish.random import seed
+    from kerasish.random import host
 
     scope.reset_uids()
-    seed.reset()
+    host.set_global_seed(host.global_seed())
     if free_memory:
         gc.collect()

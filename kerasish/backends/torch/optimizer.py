@@ -31,6 +31,8 @@ def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None
         if params[0].device.type not in _DEVICES:
             return leafwise.apply_rule(group, grads, hyper, decay)
         slots = [_values(held) for held in zip(*group.slots, strict=True)]
+        # The kernels walk memory in order: a gradient must lie as its parameter does.
+        grads = [g if g.is_contiguous() else g.contiguous() for g in grads]
         kernel(group.settings, params, grads, slots, hyper, decay)
 
 
