@@ -54,12 +54,11 @@ def _is_minus_one(d: Any) -> bool:
 
 
 def resolve(newshape: Sequence[Any], size: Any) -> tuple[Any, ...]:
-    """The shape with its -1 computed from the number of elements."""
+    """The shape with its -1 computed from the number of elements (any, where that is unknown)."""
     known = math.prod([1, *(d for d in newshape if d != -1)])
     holes = sum(d == -1 for d in newshape)
-    if holes > 1 or any(d < -1 for d in newshape) or (
-        (known == 0 or size % known != 0) if holes else known != size
-    ):
+    fits = (known and size % known == 0) if holes else known == size
+    if holes > 1 or any(d < -1 for d in newshape) or not (fits or type(size) is not int):
         raise ShapeError(
             f"An array of {int(size)} elements does not fit the shape {tuple(map(int, newshape))}. "
             "The sizes must multiply to the number of elements; one of them may be -1."

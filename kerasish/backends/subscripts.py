@@ -45,9 +45,9 @@ def sizes(terms: Sequence[str], shapes: Sequence[Sequence[int]]) -> dict[str, in
     for term, shape in zip(terms, shapes, strict=True):
         for c, n in zip(term, shape, strict=True):
             known = size.setdefault(c, n)
-            if known == 1:
-                size[c] = n
-            elif n not in (1, known):
+            if known == 1 or (n != 1 and type(known) is not int):
+                size[c] = n  # in shape inference an unknown size gives way to a known one
+            elif n not in (1, known) and type(n) is int:
                 raise ShapeError(
                     f"einsum: {c!r} has the sizes {known} and {n} in operands of the shapes "
                     f"{[tuple(map(int, s)) for s in shapes]}, read as {','.join(terms)!r}."

@@ -99,11 +99,6 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     first = letters[:n1]
     second = list(letters[n1 : n1 + n2])
     for a, b in zip(sum1, sum2, strict=True):
-        if None not in (x1.shape[a], x2.shape[b]) and x1.shape[a] != x2.shape[b]:
-            raise ShapeError(
-                f"tensordot: axis {a} of {tuple(x1.shape)} and axis {b} of {tuple(x2.shape)} "
-                "differ in size."
-            )
         second[b] = first[a]
     out = [c for c in (*first, *second) if (c in first) != (c in second)]
     return _einsum(f"{first},{''.join(second)}->{''.join(out)}", [x1, x2])

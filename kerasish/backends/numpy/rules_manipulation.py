@@ -266,8 +266,7 @@ defvjp(np.take_along_axis, _untake_along)
 
 def _unsort(g: Any, ans: Any, x: Any, axis: int | None = -1, **_: Any) -> Any:
     if axis is None:
-        g, x = np.reshape(g, -1), np.reshape(x, -1)
-        return np.reshape(_unsort(g, ans, x, 0), np.shape(x))
+        return np.reshape(_unsort(g, ans, np.reshape(x, -1), 0), np.shape(x))
     return put_along(g, np.shape(x), np.argsort(strip(x), axis, kind="stable"), axis)
 
 
@@ -426,8 +425,8 @@ def contract(subscripts: str, x: Any, y: Any) -> Any:
     first, second, final, batch, rows, summed = _plan(subscripts)
     x, y = x.transpose(first), y.transpose(second)
     if not summed:
-        x = x.reshape(*x.shape, *(1,) * (y.ndim - batch))
-        y = y.reshape(*y.shape[:batch], *(1,) * rows, *y.shape[batch:])
+        x = x.reshape((*x.shape, *(1,) * (y.ndim - batch)))
+        y = y.reshape((*y.shape[:batch], *(1,) * rows, *y.shape[batch:]))
         return (x * y).transpose(final)
     loop, height = x.shape[:batch], x.shape[batch : batch + rows]
     depth, width = x.shape[batch + rows :], y.shape[batch + summed :]
@@ -435,7 +434,7 @@ def contract(subscripts: str, x: Any, y: Any) -> Any:
     if batch and not height and not width:  # rows times rows: one pass over the memory is best
         return np.einsum("...i,...i", x.reshape(*loop, k), y.reshape(*loop, k)).transpose(final)
     product = np.matmul(_blas(x.reshape(*loop, m, k)), _blas(y.reshape(*loop, k, n)))
-    return product.reshape(*loop, *height, *width).transpose(final)
+    return product.reshape((*loop, *height, *width)).transpose(final)
 
 
 def _blas(x: Any) -> Any:

@@ -50,7 +50,7 @@ def transpose(x: Any, axes: Any) -> Spec:
 def broadcast_to(x: Any, shape: Any) -> Spec:
     shape = tuple(shape)
     if len(shape) < x.ndim or any(
-        n not in (1, m) for n, m in zip(x.shape[::-1], shape[::-1], strict=False)
+        n not in (1, m) and type(n) is not Unknown for n, m in zip(x.shape[::-1], shape[::-1], strict=False)
     ):
         raise ShapeError(f"A tensor of shape {x.shape} does not broadcast to {shape}.")
     return Spec(shape, x.dtype)
@@ -67,6 +67,15 @@ def concatenate(xs: Any, axis: int) -> Spec:
     for x in xs[1:]:
         size = size + x.shape[axis]
     return Spec((*xs[0].shape[:axis], size, *xs[0].shape[axis + 1 :]), xs[0].dtype)
+
+
+def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Spec:
+    a, b = axis_of(axis1, x.ndim), axis_of(axis2, x.ndim)
+    rows, columns = x.shape[a], x.shape[b]
+    count = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
+    if Unknown in (type(rows), type(columns)):
+        count = Unknown(count)
+    return Spec([*(n for i, n in enumerate(x.shape) if i not in (a, b)), count], x.dtype)
 
 
 def roll(x: Any, shift: Any, axis: Any) -> Spec:
@@ -156,9 +165,9 @@ def _broadcast(shapes: Any) -> tuple[int, ...]:
     for shape in shapes:
         for i, n in enumerate(shape, ndim - len(shape)):
             if n != 1:
-                if out[i] not in (1, n):
+                if out[i] not in (1, n) and Unknown not in (type(n), type(out[i])):
                     raise ShapeError(f"Index arrays of shapes {list(shapes)} do not broadcast.")
-                out[i] = n
+                out[i] = n if type(n) is not Unknown or out[i] == 1 else out[i]
     return tuple(out)
 
 
