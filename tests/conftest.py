@@ -32,7 +32,7 @@ def pytest_report_header(config):
 def pytest_generate_tests(metafunc):
     if "backend" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--backend") or INSTALLED
-        metafunc.parametrize("backend", chosen, indirect=True, scope="module")
+        metafunc.parametrize("backend", chosen, indirect=True)
 
 
 @pytest.fixture
