@@ -34,7 +34,15 @@ from kerasish.ops.numpy import (
     where,
 )
 from kerasish.ops.resampling import *
-from kerasish.ops.resampling import as_float, axes_of, back_to, check_choice, cut, sample_images
+from kerasish.ops.resampling import (
+    as_float,
+    axes_of,
+    back_to,
+    check_choice,
+    cut,
+    differs,
+    sample_images,
+)
 
 __all__ = [
     "affine_transform", "crop_images", "elastic_transform", "extract_patches",
@@ -327,7 +335,7 @@ def elastic_transform(
 
 
 def _channels(name: str, images: Any, axis: int, floating: bool = False) -> list[Any]:
-    if images.shape[axis] != 3:
+    if differs(images.shape[axis], 3):
         raise ShapeError(
             f"ops.image.{name} takes images of 3 channels, got the shape {tuple(images.shape)}; "
             f"is data_format right?"

@@ -81,6 +81,11 @@ def axes_of(op_name: str, images: Any, data_format: str | None) -> tuple[int, in
     return (-3, -2, -1) if channels_last else (-2, -1, -3)
 
 
+def differs(size: Any, expected: int) -> bool:
+    """Whether a size is known (it may be symbolic, or `None` in a TensorFlow graph) and another."""
+    return type(size) is int and size != expected
+
+
 def as_float(x: Any) -> Any:
     return x if dtypes.is_float(backends.active.dtype_of(x)) else cast(x, config.floatx())
 
@@ -375,7 +380,7 @@ def map_coordinates(
     if order not in (0, 1):
         raise InvalidArgument(f"ops.image.map_coordinates: order must be 0 or 1, got {order}.")
     rank = len(inputs.shape)
-    if coordinates.shape[0] != rank:
+    if differs(coordinates.shape[0], rank):
         raise ShapeError(
             f"ops.image.map_coordinates: inputs of shape {tuple(inputs.shape)} need {rank} "
             f"coordinates, got coordinates of shape {tuple(coordinates.shape)}."
@@ -416,7 +421,7 @@ def affine_transform(
     """
     check_choice("affine_transform", "interpolation", interpolation, ("nearest", "bilinear"))
     check_choice("affine_transform", "fill_mode", fill_mode, _FILL_MODES)
-    if len(transform.shape) not in (1, 2) or transform.shape[-1] != 8:
+    if len(transform.shape) not in (1, 2) or differs(transform.shape[-1], 8):
         raise ShapeError(
             "ops.image.affine_transform: transform must have the shape (8,) or (batch, 8), got "
             f"{tuple(transform.shape)}."
@@ -482,7 +487,7 @@ def perspective_transform(
     [[3.0, 1.0], [4.0, 2.0]]
     """
     for name, points in (("start_points", start_points), ("end_points", end_points)):
-        if len(points.shape) not in (2, 3) or tuple(points.shape[-2:]) != (4, 2):
+        if len(points.shape) not in (2, 3) or any(map(differs, points.shape[-2:], (4, 2))):
             raise ShapeError(
                 f"ops.image.perspective_transform: {name} must have the shape (4, 2) or "
                 f"(batch, 4, 2), got {tuple(points.shape)}."

@@ -12,8 +12,15 @@ inv = jnp.linalg.inv
 _solve = jnp.linalg.solve
 
 
+def _square(x: Any) -> Any:
+    """Checks what JAX would find out while it symmetrizes, with a message about something else."""
+    if x.ndim < 2 or x.shape[-2] != x.shape[-1]:
+        raise ValueError("Square matrices are needed.")
+    return x
+
+
 def cholesky(x: Any, upper: bool) -> Any:
-    return jnp.linalg.cholesky(x, upper=upper)
+    return jnp.linalg.cholesky(_square(x), upper=upper)
 
 
 def slogdet(x: Any) -> tuple[Any, Any]:
@@ -25,7 +32,7 @@ def eig(x: Any) -> tuple[Any, Any]:
 
 
 def eigh(x: Any) -> tuple[Any, Any]:
-    return tuple(jnp.linalg.eigh(x))
+    return tuple(jnp.linalg.eigh(_square(x)))
 
 
 def qr(x: Any, mode: str) -> tuple[Any, Any]:

@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from kerasish.backends.symbolic.engine import Spec
+from kerasish.backends.symbolic.engine import Spec, Unknown
 from kerasish.errors import ShapeError
 
 
+def _differ(a: int, b: int) -> bool:
+    return a != b and type(a) is not Unknown and type(b) is not Unknown
+
+
 def _square(x: Spec) -> Spec:
-    if x.ndim < 2 or x.shape[-2] != x.shape[-1]:
+    if x.ndim < 2 or _differ(*x.shape[-2:]):
         raise ShapeError(f"Square matrices are needed here, got the shape {x.shape}.")
     return Spec(x.shape, x.dtype)
 
@@ -48,7 +52,8 @@ def _sizes(x: Spec) -> tuple[tuple[int, ...], int, int, int]:
     if x.ndim < 2:
         raise ShapeError(f"Matrices are needed here, got the shape {x.shape}.")
     *batch, m, n = x.shape
-    return tuple(batch), m, n, min(m, n)
+    k = min(m, n)
+    return tuple(batch), m, n, Unknown(k) if Unknown in (type(m), type(n)) else k
 
 
 def lu_factor(x: Spec) -> tuple[Spec, Spec]:
@@ -73,7 +78,7 @@ def svd(x: Spec, full_matrices: bool, compute_uv: bool) -> Any:
 
 def _solve(a: Spec, b: Spec) -> Spec:
     batch = np.broadcast_shapes(_square(a).shape[:-2], b.shape[:-2])
-    if b.ndim < 2 or a.shape[-1] != b.shape[-2]:
+    if b.ndim < 2 or _differ(a.shape[-1], b.shape[-2]):
         raise ShapeError(f"A right-hand side of shape {b.shape} does not fit {a.shape}.")
     return Spec((*batch, *b.shape[-2:]), b.dtype)
 
