@@ -32,27 +32,28 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 def tversky(
     y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None
 ) -> Any:
-    """One less the Tversky index: overlap / (overlap + alpha * false alarms + beta * misses).
+    """One less the Tversky index: overlap / (overlap + alpha * misses + beta * false alarms).
 
     `alpha = beta = 0.5` is the Dice loss, 1 and 1 the Jaccard loss
-    (https://arxiv.org/abs/1706.05721).
+    (https://arxiv.org/abs/1706.05721, whose alpha and beta are the other way round; the numbers
+    here are those of Keras).
 
     Args:
         y_true: memberships between 0 and 1, of any shape.
         y_pred: predicted memberships, of the same shape.
-        alpha: the weight of false positives.
-        beta: the weight of false negatives.
+        alpha: the weight of misses (false negatives).
+        beta: the weight of false alarms (false positives).
         axis: the axes that are one set; `None` for all, the whole batch as one.
 
     >>> import kerasish as keras
-    >>> round(float(keras.losses.tversky([1.0, 1.0, 0.0], [1.0, 0.0, 0.0], beta=1.0)), 4)
+    >>> round(float(keras.losses.tversky([1.0, 1.0, 0.0], [1.0, 0.0, 0.0], alpha=1.0)), 4)
     0.5
     """
     y_true, y_pred = pair(y_true, y_pred)
     overlap = ops.sum(ops.multiply(y_true, y_pred), axis=axis)
     alarms = ops.subtract(ops.sum(y_pred, axis=axis), overlap)
     misses = ops.subtract(ops.sum(y_true, axis=axis), overlap)
-    wrong = ops.add(ops.multiply(alarms, alpha), ops.multiply(misses, beta))
+    wrong = ops.add(ops.multiply(misses, alpha), ops.multiply(alarms, beta))
     total = ops.add(ops.add(overlap, wrong), config.epsilon())
     return ops.subtract(1.0, ops.divide(overlap, total))
 
@@ -81,13 +82,13 @@ class Tversky(LossFunctionWrapper):
     """One less the Tversky index, which weighs false positives and negatives apart.
 
     Args:
-        alpha: the weight of false positives.
-        beta: the weight of false negatives.
+        alpha: the weight of misses (false negatives).
+        beta: the weight of false alarms (false positives).
         reduction, name, dtype: see `Loss`.
         axis: the axes that are one set; `None` for all, the whole batch as one.
 
     >>> import kerasish as keras
-    >>> loss = keras.losses.Tversky(beta=1.0)
+    >>> loss = keras.losses.Tversky(alpha=1.0)
     >>> round(float(loss([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])), 4)
     0.5
     """

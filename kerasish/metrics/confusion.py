@@ -34,8 +34,8 @@ def _spread(count: int) -> np.ndarray:
 def _among_top_k(y_pred: Any, k: int) -> Any:
     """The predictions, those not among the best `k` of their sample set to the lowest value."""
     _, best = ops.top_k(y_pred, k, sorted=False)
-    chosen = ops.any(ops.one_hot(best, y_pred.shape[-1], dtype="bool"), axis=-2)
-    return ops.where(chosen, y_pred, _LOWEST)
+    chosen = ops.max(ops.one_hot(best, y_pred.shape[-1], dtype=y_pred.dtype), axis=-2)
+    return ops.where(ops.greater(chosen, 0.0), y_pred, _LOWEST)
 
 
 def count_above(
@@ -584,7 +584,8 @@ class AUC(_ConfusionMetric):
         else:
             # Flach and Kull, 2015: gains over the classifier that says yes always.
             odds = ops.divide_no_nan(ops.add(tp, fn), ops.add(fp, tn))
-            x = ops.subtract(1.0, ops.multiply(odds, ops.divide_no_nan(fn, tp)))
+            x = ops.relu(ops.subtract(1.0, ops.multiply(odds, ops.divide_no_nan(fn, tp))))
+            x = ops.where(ops.greater(tp, 0.0), x, ops.zeros_like(x))
             y = ops.subtract(1.0, ops.multiply(odds, ops.divide_no_nan(fp, tp)))
         if self.summation_method == "interpolation":
             heights = ops.multiply(ops.add(y[:-1], y[1:]), 0.5)

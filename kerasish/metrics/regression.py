@@ -148,7 +148,7 @@ class CosineSimilarity(MeanMetricWrapper):
 
 
 _AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
-_SUMS = ("sum", "squared_sum", "total_mse", "count")
+_SUMS = ("squared_sum", "sum", "residual", "count")
 
 
 class R2Score(Metric):
@@ -218,19 +218,20 @@ class R2Score(Metric):
         error = ops.square(ops.subtract(y_true, y_pred))
         add(self.sum, ops.sum(weighted, axis=0))
         add(self.squared_sum, ops.sum(ops.multiply(y_true, weighted), axis=0))
-        add(self.total_mse, ops.sum(ops.multiply(error, weights), axis=0))
+        add(self.residual, ops.sum(ops.multiply(error, weights), axis=0))
         add(self.count, ops.sum(weights, axis=0))
         add(self.num_samples, ops.sum(ones[:, 0]))
 
     def result(self) -> Any:
         if not self.built:
             return ops.zeros((), dtype=self._dtype)
-        total, squares, error, count = (getattr(self, name).value for name in _SUMS)
+        squares, total, error, count = (getattr(self, name).value for name in _SUMS)
         mean = ops.divide_no_nan(total, count)
         variation = ops.subtract(squares, ops.multiply(total, mean))
         score = ops.subtract(1.0, ops.divide_no_nan(error, variation))
         # Labels that do not vary: 1 for exact predictions, else 0 (as in scikit-learn).
-        exact = ops.cast(ops.equal(error, 0.0), self._dtype)
+        exact = ops.logical_and(ops.equal(error, 0.0), ops.greater(count, 0.0))
+        exact = ops.cast(exact, self._dtype)
         score = ops.where(ops.equal(variation, 0.0), exact, score)
         if self.class_aggregation == "uniform_average":
             score = ops.mean(score)
