@@ -531,11 +531,11 @@ class Layer(Operation):
                     kwargs["training"] = training
         elif "training" in kwargs:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
-        previous_mask = None
+        previous_mask, given = None, kwargs
         if masking.in_use:
             kwargs, previous_mask = self._pass_masks(names, args, kwargs, tensors)
         if _any_symbolic((args, kwargs)):
-            return self._call_symbolic(args, kwargs, tensors, previous_mask)
+            return self._call_symbolic(args, kwargs, given, tensors, previous_mask)
         return self._call_eager(args, kwargs, tensors, previous_mask, training)
 
     def _resolve_training(self, arguments: Any, defaults: Any) -> Any:
@@ -706,13 +706,16 @@ class Layer(Operation):
                 stacklevel=3,
             )
 
-    def _call_symbolic(self, args: Any, kwargs: Any, tensors: Any, previous_mask: Any) -> Any:
+    def _call_symbolic(
+        self, args: Any, kwargs: Any, given: Any, tensors: Any, previous_mask: Any
+    ) -> Any:
         outputs = self.compute_output_spec(*args, **kwargs)
         if isinstance(outputs, KerasTensor) and any(
             outputs is x for x in tree.flatten((args, kwargs))
         ):
             outputs = KerasTensor(outputs.shape, outputs.dtype, sparse=outputs.sparse)
-        symbolic.Node(self, args, kwargs, outputs)
+        # Masks that tensors brought along are found again when the graph runs.
+        symbolic.Node(self, args, given, outputs)
         if self.activity_regularizer is not None:
             _Call.losses_used = True
         if masking.in_use or type(self).compute_mask is not Layer.compute_mask:
@@ -740,7 +743,7 @@ class Layer(Operation):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs' shapes and dtypes, as `KerasTensor`s, for symbolic inputs."""
-        if type(self).compute_output_shape is not Layer.compute_output_shape:
+        if not getattr(type(self).compute_output_shape, "_is_default", False):
             names, _, _ = _signature(type(self).call)
             arguments = {**dict(zip(names, args, strict=False)), **kwargs}
             shapes = {f"{k}_shape": _shapes(v) for k, v in arguments.items()
@@ -788,6 +791,8 @@ class Layer(Operation):
                 )
         outputs = self.compute_output_spec(*inputs)
         return tree.map_structure(lambda x: x.shape, outputs)
+
+    compute_output_shape._is_default = True  # type: ignore[attr-defined]
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the output: the input's, for layers that keep the axes."""

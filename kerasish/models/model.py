@@ -212,6 +212,8 @@ class Model(Trainer, Layer):
             return tree.map_structure(lambda x: x.shape, self.compute_output_spec(inputs))
         return Layer.compute_output_shape(self, input_shape)
 
+    compute_output_shape._is_default = True  # type: ignore[attr-defined]
+
     def build(self, input_shape: Any = None) -> None:
         """Builds all layers for an input shape (with the batch axis)."""
         if self._graph is not None:

@@ -156,6 +156,8 @@ class Sequential(Model):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
+    compute_output_shape._is_default = True  # type: ignore[attr-defined]
+
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         return Layer.compute_output_spec(self, inputs)
 

@@ -13,6 +13,13 @@ from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.random import shuffle_indices
 
 
+def plain(batch: Any) -> Any:
+    """A batch as steps see it: a lone x stands for itself."""
+    if type(batch) is tuple and len(batch) == 1 and not tree.is_nested(batch[0]):
+        return batch[0]
+    return batch
+
+
 def pack(x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
     """(x,), (x, y) or (x, y, sample_weight), without the trailing `None`s."""
     if sample_weight is not None:

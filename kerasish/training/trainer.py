@@ -180,7 +180,11 @@ class Trainer:
     def _extra_losses(self) -> list[Any]:
         """`self.losses`, without walking the layers where none has any."""
         found = self._sources_of_losses()
-        return self.losses if found else []
+        if not found:
+            return []
+        losses = self.losses
+        self._clear_losses()  # they belong to this step, and to its trace
+        return losses
 
     def _sources_of_losses(self) -> bool:
         from kerasish.layers.base import _Call
@@ -344,7 +348,7 @@ class Trainer:
 
     def _predict_function(self) -> Callable[[Any], Any]:
         def step(data: Any) -> Any:
-            return self.predict_step(_tensors(data))
+            return self.predict_step(data_module.plain(_tensors(data)))
 
         return step
 
@@ -804,7 +808,7 @@ def _custom_step(model: Any, step: Callable[..., Any]) -> Callable[[Any], Any]:
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     if len(parameters) < 2 or parameters[0].name != "state":
-        return lambda data: step(_tensors(data))
+        return lambda data: step(data_module.plain(_tensors(data)))
 
     def stateful(data: Any) -> Any:
         training = step.__name__ == "train_step"
@@ -812,7 +816,9 @@ def _custom_step(model: Any, step: Callable[..., Any]) -> Callable[[Any], Any]:
         if training:
             groups.append(model.optimizer.variables)
         groups.append(model.metrics_variables)
-        logs, state = step([[v.value for v in group] for group in groups], _tensors(data))
+        logs, state = step(
+            [[v.value for v in group] for group in groups], data_module.plain(_tensors(data))
+        )
         for group, values in zip(groups, state, strict=True):
             for v, value in zip(group, values, strict=True):
                 v.assign(value)

@@ -230,6 +230,9 @@ def apply(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             for y in x:
                 if type(y) is Traced and y.level > level:
                     level = y.level
+        elif hasattr(type(x), "_is_variable"):
+            args = tuple([a.value if hasattr(type(a), "_is_variable") else a for a in args])
+            return apply(function, args, kwargs)
     for x in kwargs.values():
         level = _top(level, x)
     if not level:
