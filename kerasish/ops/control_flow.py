@@ -299,6 +299,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             by_backend[active.name] = active.custom_gradient(f)
         return by_backend[active.name](*_values(args), **_values(kwargs))
 
+    function.op_name = f.__name__  # type: ignore[attr-defined]
     return function
 
 

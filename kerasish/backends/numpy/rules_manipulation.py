@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from kerasish.backends.numpy.tape import (
-    astype,
     defvjp,
     defvjp_list,
     getitem,
@@ -53,12 +52,7 @@ defvjp(
 )
 defvjp(np.tril, lambda g, ans, x, k=0: np.tril(g, k))
 defvjp(np.triu, lambda g, ans, x, k=0: np.triu(g, k))
-defvjp(astype, lambda g, ans, x, dtype: unbroadcast(g, x))
-nograd(
-    np.nonzero, np.flatnonzero, np.argwhere, np.argsort, np.argpartition, np.searchsorted,
-    np.digitize, np.unique, np.isin, np.shape, np.ndim, np.size, np.zeros_like, np.ones_like,
-    np.full_like, np.empty_like, np.result_type, np.iscomplexobj, np.isrealobj,
-)  # fmt: skip
+nograd(np.argsort, np.argpartition, np.searchsorted, np.digitize, np.unique, np.isin)
 
 
 # Joining and splitting

@@ -91,7 +91,8 @@ def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) 
     # value that comes home from another backend is assigned into it.
     held = getattr(owner, "_tf_variable", None)
     if held is not None and held.shape == value.shape and held.dtype.name == dtype:
-        held.assign(value)
+        with tf.init_scope():  # also where a trace is what reads it first
+            held.assign(value)
         return held
     with tf.init_scope():
         held = tf.Variable(value, dtype=dtype, trainable=trainable)
@@ -150,7 +151,7 @@ def value_and_grad(
 
 
 def compile(
-    fn: Callable[..., Any], variables: Sequence[Any] | None = None, *,
+    fn: Callable[..., Any], variables: Any = None, *,
     jit_compile: bool | None = None, **_: Any,
 ) -> Callable[..., Any]:  # fmt: skip
     def traced(*args: Any, **kwargs: Any) -> Any:
@@ -161,16 +162,23 @@ def compile(
             state.tracing -= 1
 
     adapter = backends.active
-    variables = list(variables or ())
+    state_of = variables if callable(variables) else lambda: variables or ()
+    held: list[Any] = []
     function = tf.function(
         traced, autograph=False, jit_compile=bool(jit_compile), reduce_retracing=True
     )
 
     def compiled(*args: Any, **kwargs: Any) -> Any:
-        for v in variables:  # values that were trained elsewhere come home before the call
+        first = not held
+        if first:
+            held.extend(state_of())
+        for v in held:  # values that were trained elsewhere come home before the call
             if v._home is not adapter:
                 v.value  # noqa: B018
-        return function(*args, **kwargs)
+        out = function(*args, **kwargs)
+        if first:  # the trace may have made more
+            held[:] = state_of()
+        return out
 
     return compiled
 
@@ -234,22 +242,31 @@ def scan(
     _, sample = tf.nest.map_structure(
         lambda x: x, _abstract(lambda c: step(tf.constant(0), c), init)
     )
-    arrays = tree.map_structure(
-        lambda s: None if s is None else tf.TensorArray(s.dtype, n, element_shape=s.shape), sample
-    )
+    arrays = [tf.TensorArray(s.dtype, n, element_shape=s.shape) for s in _present(sample)]
 
     def advance(k: Any, carry: Any, arrays: Any) -> Any:
         i = n - 1 - k if reverse else k
-        carry, y = step(i, carry)
-        arrays = tree.map_structure(
-            lambda a, v: None if a is None else a.write(i, convert(v)), arrays, y
-        )
-        return k + 1, carry, arrays
+        carry, y = step(i, _filled(init, carry))
+        written = [a.write(i, convert(v)) for a, v in zip(arrays, _present(y), strict=True)]
+        return k + 1, _present(carry), written
 
     _, carry, arrays = tf.while_loop(
-        lambda k, *_: k < n, advance, (tf.constant(0), init, arrays), maximum_iterations=n
+        lambda k, *_: k < n, advance, (tf.constant(0), _present(init), arrays),
+        maximum_iterations=n,
     )
-    return carry, tree.map_structure(lambda a: None if a is None else a.stack(), arrays)
+    ys = _filled(sample, [a.stack() for a in arrays])
+    return _filled(init, carry), None if not arrays else ys
+
+
+def _present(structure: Any) -> list[Any]:
+    """The leaves that are not `None`, which TensorFlow's loops do not carry."""
+    return [x for x in tree.flatten(structure) if x is not None]
+
+
+def _filled(structure: Any, leaves: Any) -> Any:
+    """The structure with its leaves that are not `None` replaced."""
+    rest = iter(leaves)
+    return tree.map_structure(lambda x: None if x is None else next(rest), structure)
 
 
 def _abstract(fn: Callable[..., Any], *args: Any) -> Any:

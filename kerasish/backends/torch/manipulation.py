@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from kerasish import tree
 from kerasish.backends.shapes import (
     axes_of,
     axes_taken,
@@ -222,4 +223,20 @@ def _slide(x: Any, window: Any) -> Any:
 
 
 def _jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool) -> Any:
-    return torch.func.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)
+    kept: list[Any] = []
+
+    def tensors_only(*args: Any) -> Any:
+        if not has_aux:
+            return fun(*args), []
+        value, aux = fun(*args)
+        kept[:] = [aux]
+        return value, [leaf for leaf in tree.flatten(aux) if isinstance(leaf, torch.Tensor)]
+
+    value, slopes, tensors = torch.func.jvp(
+        tensors_only, tuple(primals), tuple(tangents), has_aux=True
+    )
+    if not has_aux:
+        return value, slopes
+    rest = iter(tensors)
+    aux = tree.map_structure(lambda x: next(rest) if isinstance(x, torch.Tensor) else x, kept[0])
+    return value, slopes, aux
