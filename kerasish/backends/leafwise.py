@@ -12,10 +12,16 @@ from typing import Any
 from kerasish import backends, tree
 
 
+def state_dtype(dtype: str) -> str:
+    """The dtype of what is kept about a variable: half precision would lose small changes."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
 class Group:
     """Variables of one dtype that one rule updates.
 
     Attributes:
+        dtype: what the rule computes in, and what the slots are.
         rule: `rule(param, grad, slots, hyper) -> (new_param, new_slots)` over one leaf.
         params: the variables that it updates.
         slots: for each of them, the tuple of variables that hold its state.
@@ -38,9 +44,10 @@ class Group:
         self.rule = rule
         self.params = list(params)
         self.slots = [()] * len(self.params) if slots is None else list(slots)
-        self.dtype: str = self.params[0].dtype
-        self.elementwise = elementwise
-        self.kernel = kernel
+        own = self.params[0].dtype
+        self.dtype = state_dtype(own)
+        self.elementwise = elementwise and own == self.dtype
+        self.kernel = kernel if own == self.dtype else None
         self.settings = settings
         self.cache: dict[str, Any] = {}
 
@@ -55,13 +62,14 @@ def in_dtype(hyper: Any, dtype: str) -> Any:
 
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
     """Updates each leaf by the group's rule, after shrinking it by the fraction `decay`."""
-    hyper, decay = in_dtype((hyper, decay), group.dtype)
+    cast, dtype = backends.active.cast, group.dtype
+    hyper, decay = in_dtype((hyper, decay), dtype)
     for variable, grad, held in zip(group.params, grads, group.slots, strict=True):
-        param = variable.value
+        param = cast(variable.value, dtype)
         if decay is not None:
             param = param - param * decay
-        param, slots = group.rule(param, grad, [s.value for s in held], hyper)
-        variable._write(param)
+        param, slots = group.rule(param, cast(grad, dtype), [s.value for s in held], hyper)
+        variable._write(cast(param, variable.dtype))
         for slot, value in zip(held, slots, strict=True):
             slot._write(value)
 

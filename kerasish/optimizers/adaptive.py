@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasish import ops
-from kerasish.optimizers.base import Optimizer, check
+from kerasish.optimizers.base import Optimizer, check, larger
 
 
 class RMSprop(Optimizer):
@@ -201,7 +201,9 @@ class Ftrl(Optimizer):
         return self.initial_accumulator_value if name == "accumulator" else 0.0
 
     def hyper(self, learning_rate: Any, step: Any) -> Any:
-        return learning_rate, self.l2_regularization_strength + self.beta / (2 * learning_rate)
+        # A schedule may end at zero, which must not be divided by.
+        rate = larger(learning_rate, 1e-7)
+        return rate, self.l2_regularization_strength + self.beta / (2 * rate)
 
     def rule(self, param: Any, grad: Any, slots: Any, hyper: Any) -> Any:
         total, linear = slots

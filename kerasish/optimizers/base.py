@@ -258,30 +258,29 @@ class Optimizer:
         self._trainable_variables_indices = {id(v): i for i, v in enumerate(variables)}
         if self.use_ema:
             self._model_variables_moving_average = [
-                self.add_variable_from_reference(v, "average", lambda *_, v=v, **__: v.numpy())
-                for v in variables
+                self._make_slot("average", v, v.numpy()) for v in variables
             ]
         if self.gradient_accumulation_steps:
-            self._accumulated_gradients = self.add_optimizer_variables(
-                variables, "gradient_accumulator"
-            )
+            self._accumulated_gradients = [
+                self._make_slot("gradient_accumulator", v, 0.0) for v in variables
+            ]
         for run in self.slots:
             names = (run,) if isinstance(run, str) else run
             self._slots.update((name, []) for name in names)
             for variable in variables:
                 for name in names:
-                    self._slots[name].append(self._make_slot(name, variable))
+                    first = self.first_slot(name, variable)
+                    made = None if first is None else self._make_slot(name, variable, first)
+                    self._slots[name].append(made)
         for name, attribute in self.slot_attributes.items():
             setattr(self, attribute, self._slots.get(name, []))
         self.built = True
 
-    def _make_slot(self, name: str, variable: Any) -> Variable | None:
-        first = self.first_slot(name, variable)
-        if first is None:
-            return None
+    def _make_slot(self, name: str, variable: Any, first: Any) -> Variable:
         shape = first.shape if isinstance(first, np.ndarray) else variable.shape
         label = f"{variable.path.replace('/', '_')}_{name}"
-        return self.add_variable(shape, _filled(first), variable.dtype, name=label)
+        dtype = leafwise.state_dtype(variable.dtype)
+        return self.add_variable(shape, _filled(first), dtype, name=label)
 
     def _get_variable_index(self, variable: Any) -> int:
         index = self._trainable_variables_indices.get(id(variable)) if self.built else None
@@ -562,10 +561,13 @@ class Optimizer:
 
         def update() -> None:
             totals = self._accumulators_of(plan.given)
-            mean = [
-                ops.maximum(a.value, g) if v.overwrite_with_gradient else (a.value + g) / n
-                for v, a, g in zip(plan.given, totals, grads, strict=True)
-            ]
+            mean = []
+            for variable, total, grad in zip(plan.given, totals, grads, strict=True):
+                grad = backends.active.cast(grad, total.dtype)
+                mean.append(
+                    ops.maximum(total.value, grad) if variable.overwrite_with_gradient
+                    else (total.value + grad) / n
+                )  # fmt: skip
             self._update(plan, mean, count)
             for total in totals:
                 total._write(ops.zeros_like(total.value))
@@ -594,11 +596,11 @@ class Optimizer:
             return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
         norms = active.norms(grads)
         if limit := self.clipnorm:
-            return active.scaled(grads, [limit / _larger(norm, limit) for norm in norms])
+            return active.scaled(grads, [limit / larger(norm, limit) for norm in norms])
         limit = self.global_clipnorm
         wide = dtypes.result_type(*{active.dtype_of(g) for g in grads})
         norm = sum(norm * norm for norm in leafwise.in_dtype(norms, wide)) ** 0.5
-        return active.scaled(grads, limit / _larger(norm, limit))
+        return active.scaled(grads, limit / larger(norm, limit))
 
     # Around training --------------------------------------------------------------------------
 
@@ -702,7 +704,8 @@ def _filled(value: Any) -> Any:
     return lambda shape, dtype: np.full(shape, value, dtypes.numpy_dtype(dtype))
 
 
-def _larger(a: Any, b: float) -> Any:
+def larger(a: Any, b: float) -> Any:
+    """The larger of a scalar of a step, a Python float or a tensor, and a number."""
     return max(a, b) if type(a) is float else ops.maximum(a, b)
 
 

@@ -43,15 +43,18 @@ class Plan:
                 self.shrunk.append((Group(_keep, chosen), which, decay))
         averages = optimizer._averages_of(variables)
         self.averages = [
-            (Group(_average, pick(averages, which)), which)
-            for _, which in _alike([v.dtype for v in averages])
+            (Group(_average, pick(averages, which), None, same), which)
+            for (_, same), which in _alike(
+                [(a.dtype, a.dtype == v.dtype) for a, v in zip(averages, variables)]  # noqa: B905
+            )
         ]
         totals = optimizer._accumulators_of(given)
         self.accumulators = [
-            (Group(_largest if overwritten else _total, pick(totals, which)), which)
-            for (_, overwritten), which in _alike(
-                [(t.dtype, v.overwrite_with_gradient) for t, v in zip(totals, given)]  # noqa: B905
-            )
+            (Group(_largest if largest else _total, pick(totals, which), None, same), which)
+            for (_, same, largest), which in _alike([
+                (t.dtype, t.dtype == v.dtype, v.overwrite_with_gradient)
+                for t, v in zip(totals, given)  # noqa: B905
+            ])
         ]
 
 
