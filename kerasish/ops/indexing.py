@@ -44,7 +44,7 @@ def get_item(x: Any, key: Any) -> Any:
             a tuple of these.
 
     >>> import kerasish as keras
-    >>> keras.ops.get_item([[1, 2], [3, 4]], (slice(None, None, -1), 0)).tolist()
+    >>> keras.ops.get_item([[1, 2], [3, 4]], ([1, 0], 0)).tolist()
     [3, 1]
     """
 
