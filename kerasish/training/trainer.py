@@ -316,7 +316,7 @@ class Trainer:
             function = getattr(self, f"_{kind}_function")()
             if not self.run_eagerly:
                 function = backends.active.compile(
-                    function, self._state_of_step(kind), donate=kind == "train",
+                    function, lambda: self._state_of_step(kind), donate=kind == "train",
                     jit_compile=self.jit_compile is True,
                 )
             step = self._compiled_steps[key] = function

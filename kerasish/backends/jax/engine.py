@@ -137,34 +137,37 @@ def value_and_grad(
 
 
 def compile(
-    fn: Callable[..., Any], variables: Sequence[Any] | None = None, *,
-    donate: bool = False, static: Sequence[int] = (), **_: Any,
-) -> Callable[..., Any]:  # fmt: skip
+    fn: Callable[..., Any], variables: Any = None, *, donate: bool = False, **_: Any
+) -> Callable[..., Any]:
     """Jits `fn`, with the state that it reads and writes lifted in and out.
 
-    Without `variables` they are found by an abstract run at the first call.
+    `variables` is a list, or a function that gives it: state that the first run makes is then
+    taken in and the function traced again. Without it they are found by an abstract run.
     """
     if variables is None:
         return _compile_discovering(fn)
     adapter = backends.active
-    variables = list(variables)
-    known = {id(v) for v in variables}
-    changed: dict[Any, list[int]] = {}
+    state_of = variables if callable(variables) else lambda: variables
+    held: list[Any] = []
+    known: set[int] = set()
+
+    def take_in(more: Sequence[Any]) -> None:
+        for v in more:
+            if id(v) not in known:
+                known.add(id(v))
+                held.append(v)
 
     def pure(values: list[Any], args: Any, kwargs: Any) -> Any:
         state.tracing += 1
         try:
-            with state.Frame(zip(variables, values, strict=True)) as frame:
+            with state.Frame(zip(held, values, strict=True)) as frame:
                 out = fn(*args, **kwargs)
-                if unknown := [v.path for k, v in frame.written.items() if k not in known]:
-                    raise StateError(
-                        f"A compiled function wrote to variables that it does not know: {unknown}."
-                        " Create them in build() or __init__, before the first compiled step."
-                    )
-                which = range(len(variables)) if donate else [
-                    i for i, v in enumerate(variables) if id(v) in frame.written
+                if unknown := [v for k, v in frame.written.items() if k not in known]:
+                    raise _UnknownState(unknown)
+                which = range(len(held)) if donate else [
+                    i for i, v in enumerate(held) if id(v) in frame.written
                 ]
-                new = {i: variables[i]._value for i in which}
+                new = {i: held[i]._value for i in which}
         finally:
             state.tracing -= 1
         return out, new
@@ -174,13 +177,28 @@ def compile(
     def compiled(*args: Any, **kwargs: Any) -> Any:
         if state.current is not None:  # inside another trace: part of it
             return fn(*args, **kwargs)
-        values = [v._value if v._home is adapter else v.value for v in variables]
-        out, new = jitted(values, args, kwargs)
+        if not held:
+            take_in(state_of())
+        while True:
+            values = [v._value if v._home is adapter else v.value for v in held]
+            try:
+                out, new = jitted(values, args, kwargs)
+                break
+            except _UnknownState as found:
+                take_in(state_of())
+                take_in(found.variables)
         for i, value in new.items():
-            variables[i]._value = value
+            held[i]._value = value
         return out
 
     return compiled
+
+
+class _UnknownState(Exception):
+    """A trace wrote to variables that were not lifted in."""
+
+    def __init__(self, variables: list[Any]):
+        self.variables = variables
 
 
 def _compile_discovering(fn: Callable[..., Any]) -> Callable[..., Any]:
