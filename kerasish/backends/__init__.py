@@ -60,7 +60,8 @@ class Adapter:
     def lookup(self, name: str) -> Any:
         for module in self.modules:
             found = vars(module).get(name)
-            if found is not None:
+            # An op may be called as a module that an adapter imports: `copy`, `math`.
+            if found is not None and not isinstance(found, ModuleType):
                 return found
         return None
 
