@@ -169,7 +169,7 @@ case("unfold", x(2, 3, 5, 6), 2, ref=unfold)
 case("unfold", x(2, 3, 7, 6), (3, 2), 2, (1, 0), (1, 2), ref=unfold)
 case("unfold", ints(1, 2, 4, 4), 3, ref=unfold)
 case("fold", x(2, 12, 20), (5, 6), 2, ref=fold)
-case("fold", x(2, 18, 15), (7, 6), (3, 2), 2, (1, 0), (1, 2), ref=fold)
+case("fold", x(2, 18, 10), (7, 6), (3, 2), 2, (1, 0), (1, 2), ref=fold)
 
 
 def blocks_last(a, r):
