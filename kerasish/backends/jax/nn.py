@@ -28,6 +28,7 @@ def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
 
 def one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
     dtype = native_dtype(dtype or config.floatx())
+    x = x.astype("int32")
     if not sparse:
         return _nn.one_hot(x, num_classes, dtype=dtype, axis=axis)
     axis %= x.ndim + 1

@@ -30,9 +30,11 @@ class _Scores:
         q, k, v = (np.ascontiguousarray(x.transpose(0, 2, 1, 3), kind) for x in (query, key, value))
         self.q, self.k, self.v = q * kind(scale), k, v
         self.shape = (*q.shape[:3], k.shape[2])
-        self.bias = None if bias is None else np.broadcast_to(bias.astype(kind, copy=False), self.shape)
-        hidden = None if mask is None else np.where(mask, kind(0), self.lowest)
-        self.hidden = None if hidden is None else np.broadcast_to(hidden, self.shape)
+        self.bias = self.hidden = None
+        if bias is not None:
+            self.bias = np.broadcast_to(bias.astype(kind, copy=False), self.shape)
+        if mask is not None:
+            self.hidden = np.broadcast_to(np.where(mask, kind(0), self.lowest), self.shape)
         self.causal = causal
         self.cap = cap
 

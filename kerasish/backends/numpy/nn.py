@@ -1,8 +1,9 @@
 """NumPy: neural-network kernels, each followed by its gradient rule.
 
-Rules are differentiable NumPy code; functions marked `@primitive` run on plain arrays only, also under a tape, so they may work in
-place, on an array of their own (`np.empty_like`, as operators on scalars give no arrays). `np.where` mispredicts a branch at every other element of random data and costs ten times
-a product with the mask, hence the arithmetic forms here.
+Rules are differentiable NumPy code. Functions marked `@primitive` run on plain arrays only, also
+under a tape, so they may work in place, on an array of their own (`np.empty_like`: operators on
+scalars give no arrays). `np.where` mispredicts a branch at every other element of random data and
+costs ten times a product with the mask, hence the arithmetic forms here.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def _keep(mask: Any, dtype: Any) -> Any:
 
 
 def _upstream(shares: Any, *shapes: Any) -> list[Any]:
-    """The gradients of a call's results: the first time-major or `None`, the others never `None`."""
+    """Gradients of a call's results: the first time-major or `None`, the others never `None`."""
     states = None if shares[0] is None else _time_major(shares[0])
     return [states, *(
         np.zeros(like.shape, like.dtype) if g is None else g.copy()

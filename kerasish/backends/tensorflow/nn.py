@@ -9,7 +9,7 @@ import tensorflow as tf
 from kerasish import config
 from kerasish.backends import bodies
 
-relu, relu6, selu, sigmoid = tf.nn.relu, tf.nn.relu6, tf.nn.selu, tf.sigmoid
+relu, relu6, sigmoid = tf.nn.relu, tf.nn.relu6, tf.sigmoid
 leaky_relu, silu, softsign = tf.nn.leaky_relu, tf.nn.silu, tf.nn.softsign
 softplus, log_sigmoid, gelu = tf.math.softplus, tf.math.log_sigmoid, tf.nn.gelu
 
@@ -30,10 +30,6 @@ def _binary_crossentropy_of_logits(target: Any, logits: Any) -> Any:
     return tf.nn.sigmoid_cross_entropy_with_logits(target, logits)
 
 
-def _softmax_crossentropy(target: Any, logits: Any, axis: int) -> Any:
-    return tf.nn.softmax_cross_entropy_with_logits(target, logits, axis)
-
-
 def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
     if target.dtype not in (tf.int32, tf.int64):
         target = tf.cast(target, tf.int32)
@@ -44,7 +40,7 @@ def one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> An
     x = tf.cast(x, tf.int64)
     dtype = dtype or config.floatx()
     if not sparse:
-        return tf.one_hot(x, num_classes, axis=axis, dtype=dtype)
+        return tf.one_hot(x, num_classes, tf.cast(1, dtype), tf.cast(0, dtype), axis)
     axis %= len(x.shape) + 1
     where = tf.where((x >= 0) & (x < num_classes))
     labels = tf.gather_nd(x, where)[:, None]

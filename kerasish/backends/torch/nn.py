@@ -52,14 +52,16 @@ def _attention(
         args = (query, key, value, bias, mask, scale, is_causal, soft_cap, flash)
         return bodies["_attention"](*args)
     if is_causal and not (mask is None and bias is None):
-        past = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
+        past = torch.ones(query.shape[1], key.shape[1], device=query.device).tril().bool()
         mask, is_causal = past if mask is None else mask & past, False
     if mask is not None:
-        # A large number, not torch's -inf: rows without any key stay defined. As elsewhere they are
-        # the mean of the values, whatever the query.
-        hidden = torch.zeros((), dtype=query.dtype, device=query.device) if bias is None else bias
-        bias = torch.where(mask, hidden, 0.6 * torch.finfo(query.dtype).min)
-        query = query * mask[(None,) * (4 - mask.ndim)].any(-1, keepdim=True).transpose(1, 2)
+        # Rows without any key are NaN in torch; here they are the mean of the values, as with a
+        # query of zero that sees all keys.
+        mask = mask[(None,) * (4 - mask.ndim)]
+        alive = mask.any(-1, keepdim=True)
+        query = query * alive.transpose(1, 2)
+        seen = mask | ~alive
+        bias = seen if bias is None else torch.where(seen, bias * alive, -torch.inf)
     return F.scaled_dot_product_attention(
         query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), bias,
         is_causal=is_causal, scale=scale, enable_gqa=query.shape[2] != key.shape[2],
