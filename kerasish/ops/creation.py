@@ -473,6 +473,6 @@ def kaiser(x: Any, beta: float) -> Any:
 
     >>> import kerasish as keras
     >>> print(keras.ops.kaiser(5, 5.0).round(3))
-    [0.037 0.537 1.    0.537 0.037]
+    [0.037 0.553 1.    0.553 0.037]
     """
     return _window(np.kaiser, x, float(backends.to_host(beta)))

@@ -27,7 +27,7 @@ def matmul(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(common="x kernel bias")
+@op(float="x kernel bias")
 def _dense(x: Any, kernel: Any, bias: Any) -> Any:
     """`x @ kernel + bias`, with x (..., k), kernel (k, n) and bias (n,) or `None`."""
     y = matmul(x, kernel)

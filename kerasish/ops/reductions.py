@@ -9,7 +9,7 @@ from kerasish import backends, dtypes, ops
 from kerasish.backends.shapes import axes_of, axis_of
 from kerasish.core.op import op
 from kerasish.errors import InvalidArgument, ShapeError
-from kerasish.ops.complex import conjugate
+from kerasish.ops.complex import conjugate, real
 from kerasish.ops.core import cast
 from kerasish.ops.creation import ones_like
 from kerasish.ops.elementwise import (
@@ -102,8 +102,9 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     [0.25, 1.0]
     """
     center = subtract(x, mean(x, axis, keepdims=True))
-    return mean(multiply(center, conjugate(center)) if _is_complex(x) else square(center),
-                axis, keepdims)
+    if _is_complex(x):
+        return mean(real(multiply(center, conjugate(center))), axis, keepdims)
+    return mean(square(center), axis, keepdims)
 
 
 @op(float="x")

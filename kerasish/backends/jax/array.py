@@ -87,8 +87,13 @@ subtract = jnp.subtract
 tan = jnp.tan
 tanh = jnp.tanh
 trunc = jnp.trunc
-_complex = jax.lax.complex
 _rint = jnp.rint
+
+
+def _complex(real: Any, imaginary: Any) -> Any:
+    if real.dtype.itemsize < 4:
+        real, imaginary = real.astype("float32"), imaginary.astype("float32")
+    return jax.lax.complex(real, imaginary)
 
 
 def where(condition: Any, x1: Any, x2: Any) -> Any:

@@ -29,8 +29,6 @@ bitwise_or = np.bitwise_or
 bitwise_xor = np.bitwise_xor
 cbrt = np.cbrt
 ceil = np.ceil
-clip = np.clip
-conjugate = np.conjugate
 cos = np.cos
 cosh = np.cosh
 divide = np.divide
@@ -50,6 +48,7 @@ heaviside = np.heaviside
 hypot = np.hypot
 i0 = bessel_i0
 imag = np.imag
+isclose = np.isclose
 isfinite = np.isfinite
 isinf = np.isinf
 isnan = np.isnan
@@ -91,6 +90,17 @@ tanh = np.tanh
 trunc = np.trunc
 _complex = make_complex
 _rint = np.rint
+
+
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    if x.dtype.char != "E":
+        return np.clip(x, x_min, x_max)
+    x = x if x_min is None else np.maximum(x, x_min)  # np.clip would give float32 here
+    return x if x_max is None else np.minimum(x, x_max)
+
+
+def conjugate(x: Any) -> Any:
+    return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
 def rsqrt(x: Any) -> Any:

@@ -7,6 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerasish.backends.tensorflow.engine import scalar
+from kerasish.errors import DTypeError
+
 arccos = tf.acos
 arccosh = tf.acosh
 arcsin = tf.asin
@@ -23,9 +26,6 @@ exp = tf.exp
 expm1 = tf.math.expm1
 floor = tf.floor
 floor_divide = tf.math.floordiv
-isfinite = tf.math.is_finite
-isinf = tf.math.is_inf
-isnan = tf.math.is_nan
 left_shift = tf.bitwise.left_shift
 log = tf.math.log
 log1p = tf.math.log1p
@@ -67,6 +67,17 @@ bitwise_and = _on_bools(tf.bitwise.bitwise_and, tf.logical_and)
 bitwise_not = _on_bools(tf.bitwise.invert, tf.logical_not)
 bitwise_or = _on_bools(tf.bitwise.bitwise_or, tf.logical_or)
 bitwise_xor = _on_bools(tf.bitwise.bitwise_xor, tf.math.logical_xor)
+
+
+def _of_parts(test: Callable[..., Any], join: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x: (
+        join(test(tf.math.real(x)), test(tf.math.imag(x))) if x.dtype.is_complex else test(x)
+    )
+
+
+isfinite = _of_parts(tf.math.is_finite, tf.logical_and)
+isinf = _of_parts(tf.math.is_inf, tf.logical_or)
+isnan = _of_parts(tf.math.is_nan, tf.logical_or)
 
 
 def _is_unsigned(x: Any) -> bool:
@@ -141,6 +152,9 @@ def nextafter(x1: Any, x2: Any) -> Any:
 
 
 def gcd(x1: Any, x2: Any) -> Any:
+    if not x1.dtype.is_integer:
+        raise DTypeError(f"gcd works on integers, got {x1.dtype.name}.")
+
     def step(a: Any, b: Any) -> tuple[Any, Any]:
         done = b == 0
         return tf.where(done, a, b), tf.where(done, b, tf.math.floormod(a, tf.where(done, 1, b)))
@@ -216,13 +230,16 @@ _SUM = {
     tf.bool: tf.int32, tf.int8: tf.int32, tf.int16: tf.int32,
     tf.uint8: tf.uint32, tf.uint16: tf.uint32,
 }  # fmt: skip
-"""Small integers are added up in wider ones."""
+"""Small integers are added up in wider ones, halves (which stop counting early) in float32."""
+_HALF = (tf.float16, tf.bfloat16)
 
 
 def _wide(function: Callable[..., Any]) -> Callable[..., Any]:
     def reduce(x: Any, axis: Any, keepdims: bool) -> Any:
         if x.dtype in _SUM:
             x = tf.cast(x, _SUM[x.dtype])
+        elif x.dtype in _HALF:
+            return tf.cast(function(tf.cast(x, tf.float32), axis, keepdims), x.dtype)
         return function(x, axis, keepdims)
 
     return reduce
@@ -251,15 +268,27 @@ def _where_extreme(function: Callable[..., Any]) -> Callable[..., Any]:
 
 sum = _wide(tf.reduce_sum)
 _prod = _wide(tf.reduce_prod)
-mean = tf.reduce_mean
-var = tf.math.reduce_variance
-std = tf.math.reduce_std
+mean = _wide(tf.reduce_mean)
+var = _wide(tf.math.reduce_variance)
+std = _wide(tf.math.reduce_std)
 max = _extreme(tf.reduce_max, maximum, tf.reduce_any)
 min = _extreme(tf.reduce_min, minimum, tf.reduce_all)
 argmax = _where_extreme(tf.argmax)
 argmin = _where_extreme(tf.argmin)
 _cumsum = tf.cumsum
-_cumprod = tf.math.cumprod
+
+
+def _cumprod(x: Any, axis: int) -> Any:
+    n = x.shape[axis]
+    if n is None:
+        return tf.math.cumprod(x, axis)
+    # By doubling: TensorFlow's own gradient of cumprod is wrong where an element is zero.
+    shift = 1
+    while shift < n:
+        head, tail = tf.split(x, [shift, n - shift], axis)
+        x = tf.concat([head, tail * tf.split(x, [n - shift, shift], axis)[0]], axis)
+        shift *= 2
+    return x
 
 
 def all(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -274,7 +303,7 @@ def any(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _fill(shape: Any, value: Any, dtype: str) -> Any:
-    return tf.fill(shape, tf.constant(value, dtype))
+    return tf.fill(shape, scalar(value, dtype))
 
 
 def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:

@@ -13,7 +13,6 @@ import torch
 
 from kerasish.backends.torch.engine import device, native_dtype
 
-absolute = torch.abs
 add = torch.add
 arccos = torch.acos
 arccosh = torch.acosh
@@ -84,8 +83,15 @@ square = torch.square
 subtract = torch.sub
 tan = torch.tan
 tanh = torch.tanh
-trunc = torch.trunc
 _rint = torch.round
+
+
+def absolute(x: Any) -> Any:
+    return x if x.dtype is torch.bool else torch.abs(x)
+
+
+def trunc(x: Any) -> Any:
+    return torch.trunc(x) if x.is_floating_point() else x
 
 
 def imag(x: Any) -> Any:
@@ -268,6 +274,7 @@ def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:
 for _name in (
     "absolute add subtract negative sign square floor_divide mod fmod power maximum minimum "
     "greater greater_equal less less_equal left_shift right_shift gcd lcm clip where max min "
-    "argmax argmin matmul _cumsum _cumprod signbit trunc _arange"
+    "argmax argmin matmul _cumsum _cumprod signbit _arange logical_and logical_not logical_or "
+    "logical_xor bitwise_not fmax fmin"
 ).split():
     globals()[_name] = _or_in_int64(globals()[_name])
