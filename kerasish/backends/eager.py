@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
 from kerasish import backends, tree
@@ -43,10 +44,12 @@ def scan(
 ) -> tuple[Any, Any]:
     leaves = tree.flatten(xs)
     n = int(length) if length is not None else leaves[0].shape[0]
+    unstack = backends.active.table["_unstack"]
+    slices = [repeat(None) if leaf is None else unstack(leaf, n, 0) for leaf in leaves]
+    steps = list(zip(range(n), *slices, strict=False))
     carry, outputs = init, [None] * n
-    for i in reversed(range(n)) if reverse else range(n):
-        x = None if xs is None else tree.map_structure(lambda a, i=i: a[i], xs)
-        carry, outputs[i] = f(carry, x)
+    for i, *x in reversed(steps) if reverse else steps:
+        carry, outputs[i] = f(carry, tree.pack_sequence_as(xs, x))
     if not outputs or all(leaf is None for leaf in tree.flatten(outputs[0])):
         return carry, None
     stack, convert = backends.active.table["stack"], backends.active.convert

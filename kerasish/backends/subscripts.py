@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import string
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -56,11 +57,70 @@ def sizes(terms: Sequence[str], shapes: Sequence[Sequence[int]]) -> dict[str, in
 
 
 @functools.lru_cache(maxsize=1024)
-def order(
-    terms: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ...]
-) -> tuple[tuple[int, ...], ...]:
-    """Which operands to contract with each other, one after the other."""
-    stand_ins = [np.broadcast_to(np.empty(()), s) for s in shapes]
+def plan(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[Any, Any, Any]:
+    """How to compute an einsum from sums and products of two.
+
+    Returns:
+        For each operand what to do first, as `(function name, argument)`; the products, as
+        (position of one operand, of the other, subscripts), each of which takes both from the
+        list and puts its result at the end; and the order of the axes at last, or `None`.
+    """
+    terms, out = parse(subscripts, tuple(map(len, shapes)))
+    size = sizes(terms, shapes)
+    first, left = [], []
+    for i, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
+        elsewhere = {*out}.union(*(t for j, t in enumerate(terms) if j != i))
+        steps, term = _simplify(term, shape, elsewhere, size)
+        first.append(steps)
+        left.append(term)
+    products = []
+    for group in _order(left, out, size):
+        chosen = [left[k] for k in group]
+        left = [t for k, t in enumerate(left) if k not in group]
+        positions = list(group)
+        while len(chosen) > 1:
+            a, b, *chosen = chosen
+            needed = {*out}.union(*left, *chosen)
+            result = "".join(c for c in dict.fromkeys(a + b) if c in needed)
+            if not left and not chosen:
+                result = out
+            i, j, *positions = positions
+            products.append((i, j, f"{a},{b}->{result}"))
+            # What is taken out of the list moves the others; the result stands at its end.
+            end = len(left) + len(chosen)
+            positions = [end, *(k - (k > i) - (k > j) for k in positions)]
+            chosen = [result, *chosen]
+        left += chosen
+    (term,) = left
+    return first, products, None if term == out else tuple(map(term.index, out))
+
+
+def _simplify(
+    term: str, shape: Sequence[int], elsewhere: set[str], size: dict[str, int]
+) -> tuple[list[tuple[str, Any]], str]:
+    """Takes diagonals, drops axes that broadcast, and sums those that stand nowhere else."""
+    steps: list[tuple[str, Any]] = []
+    length = dict(zip(term, shape, strict=True))
+    for c in dict.fromkeys(term):
+        while term.count(c) > 1:
+            a, b = term.index(c), term.rindex(c)
+            steps.append(("diagonal", (a, b)))
+            term = "".join(d for i, d in enumerate(term) if i not in (a, b)) + c
+    ones = {c for c in term if length[c] == 1 and size[c] != 1}
+    if ones:
+        steps.append(("squeeze", tuple(term.index(c) for c in term if c in ones)))
+        term = "".join(c for c in term if c not in ones)
+    alone = {*term} - elsewhere
+    if alone:
+        steps.append(("sum", tuple(term.index(c) for c in term if c in alone)))
+        term = "".join(c for c in term if c not in alone)
+    return steps, term
+
+
+def _order(terms: Sequence[str], out: str, size: dict[str, int]) -> list[tuple[int, ...]]:
+    """Which operands to multiply with each other, one group after the other."""
+    if len(terms) < 3:
+        return [tuple(range(len(terms)))]
+    stand_ins = [np.broadcast_to(np.empty(()), [size[c] for c in t]) for t in terms]
     how = "optimal" if len(terms) <= 5 else "greedy"
-    path = np.einsum_path(f"{','.join(terms)}->{out}", *stand_ins, optimize=how)[0]
-    return tuple(path[1:])
+    return np.einsum_path(f"{','.join(terms)}->{out}", *stand_ins, optimize=how)[0][1:]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from kerasish.backends import subscripts as notation
 from kerasish.backends.numpy import rules_manipulation as rules
 from kerasish.backends.numpy.rules_manipulation import (
     contract,
@@ -19,6 +18,7 @@ from kerasish.backends.numpy.rules_manipulation import (
 )  # fmt: skip
 from kerasish.backends.numpy.tape import getitem, strip
 from kerasish.backends.shapes import target
+from kerasish.backends.subscripts import plan
 from kerasish.dtypes import numpy_dtype
 
 __all__ = ["rules"]
@@ -126,50 +126,19 @@ def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tupl
 
 def _einsum(subscripts: str, operands: Any) -> Any:
     """Products of two by BLAS, in the cheapest order."""
-    terms, out = notation.parse(subscripts, tuple(x.ndim for x in operands))
-    size = notation.sizes(terms, [x.shape for x in operands])
-    pairs = [_simplify(x, t, i, terms, out, size) for i, (x, t) in
-             enumerate(zip(operands, terms, strict=True))]  # fmt: skip
-    if len(pairs) > 2:
-        path = notation.order(
-            tuple(t for _, t in pairs), out, tuple(x.shape for x, _ in pairs)
-        )
-    else:
-        path = (tuple(range(len(pairs))),)
-    for group in path:
-        chosen = [pairs[i] for i in group]
-        pairs = [p for i, p in enumerate(pairs) if i not in group]
-        needed = {*out}.union(*(t for _, t in pairs))
-        x, t = chosen[0]
-        for k, (y, u) in enumerate(chosen[1:], 2):
-            later = needed.union(*(v for _, v in chosen[k:]))
-            last = not pairs and k == len(chosen)
-            kept = out if last else "".join(c for c in dict.fromkeys(t + u) if c in later)
-            x, t = contract(f"{t},{u}->{kept}", x, y), kept
-        pairs.append((x, t))
-    x, t = pairs[0]
-    return x if t == out else np.transpose(x, [t.index(c) for c in out])
+    first, products, final = plan(subscripts, tuple([x.shape for x in operands]))
+    operands = [_simplified(x, steps) for x, steps in zip(operands, first, strict=True)]
+    for i, j, pair in products:
+        result = contract(pair, operands[i], operands[j])
+        operands = [x for k, x in enumerate(operands) if k != i and k != j]
+        operands.append(result)
+    return operands[0] if final is None else np.transpose(operands[0], final)
 
 
-def _simplify(
-    x: Any, term: str, i: int, terms: Any, out: str, size: dict[str, int]
-) -> tuple[Any, str]:
-    """Diagonals taken, broadcast axes dropped, and axes that stand nowhere else summed."""
-    for c in term:
-        while term.count(c) > 1:
-            a, b = term.index(c), term.rindex(c)
-            x = np.diagonal(x, 0, a, b)
-            term = "".join(d for j, d in enumerate(term) if j not in (a, b)) + c
-    elsewhere = {*out}.union(*(t for j, t in enumerate(terms) if j != i))
-    ones = [a for a, c in enumerate(term) if x.shape[a] == 1 and size[c] > 1]
-    if ones:
-        x = np.squeeze(x, tuple(ones))
-        term = "".join(c for a, c in enumerate(term) if a not in ones)
-    alone = tuple(a for a, c in enumerate(term) if c not in elsewhere)
-    if alone:
-        x = np.sum(x, axis=alone)
-        term = "".join(c for c in term if c in elsewhere)
-    return x, term
+def _simplified(x: Any, steps: Any) -> Any:
+    for name, axes in steps:
+        x = np.diagonal(x, 0, *axes) if name == "diagonal" else getattr(np, name)(x, axis=axes)
+    return x
 
 
 def size(x: Any) -> Any:

@@ -156,27 +156,30 @@ defvjp(pad_constant, lambda g, ans, x, widths, value: g[_middle(np.shape(x), wid
 def _add_rows(places: Any, g: Any, count: int) -> Any:
     """A matrix of `count` rows, to which row i of `g` is added at `places[i]`.
 
-    `np.add.at` takes 1.3 to 5 times as long. Narrow rows are counted column by column; wide ones
-    are sorted by place, copied where they are alone and summed where they are not.
+    `np.add.at` takes 2 to 10 times as long. A small result is counted, entry by entry, with the
+    values as weights. For a large one the rows are sorted by place; the first ones of all places
+    are written together, then the second ones added, and so on; the few places with many rows
+    get the sum of the rest at once.
     """
     width = g.shape[1]
-    if width < 64 and g.dtype in (np.float32, np.float64):
-        out = np.empty((width, count), g.dtype)
-        for column, values in zip(out, np.ascontiguousarray(g.T), strict=True):
-            column[:] = np.bincount(places, values, count)
-        return out.T
+    small = count * width <= 2**19 and (width == 1 or g.size <= 2**22)
+    if small and g.dtype in (np.float32, np.float64):
+        entries = (places[:, None] * width + np.arange(width)).ravel() if width > 1 else places
+        return np.bincount(entries, g.ravel(), count * width).astype(g.dtype).reshape(count, width)
     out = np.zeros((count, width), g.dtype)
-    if not len(places):
-        return out
     order = np.argsort(places, kind="stable")
     ordered = places[order]
-    begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    begins = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(order)])
     ends = np.append(begins[1:], len(order))
-    alone = ends - begins == 1
-    out[ordered[begins[alone]]] = g[order[begins[alone]]]
-    several = begins[~alone], ends[~alone]
-    for start, stop in zip(*(ends.tolist() for ends in several), strict=True):
-        out[ordered[start]] = g[order[start:stop]].sum(0, dtype=g.dtype)
+    out[ordered[begins]] = g[order[begins]]
+    for _ in range(3):
+        begins += 1
+        more = begins < ends
+        begins, ends = begins[more], ends[more]
+        out[ordered[begins]] += g[order[begins]]
+    for start, end in zip((begins + 1).tolist(), ends.tolist(), strict=True):
+        if start < end:
+            out[ordered[start]] += g[order[start:end]].sum(0, dtype=g.dtype)
     return out
 
 
