@@ -10,6 +10,7 @@ inside and outside compiled functions. The hash of one key is a permutation of t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,39 @@ def _random_normal(seed: Any, shape: tuple[int, ...], dtype: str, lane: int = 0)
     bits = _random_bits(seed, (2, (size + 1) // 2), lane)
     u = ops.multiply(ops.add(ops.cast(_shift(bits[0], 1), work), 1.0), 2.0**-31)
     radius = ops.sqrt(ops.multiply(ops.log(u), -2.0))
-    angle = ops.multiply(ops.cast(bits[1], work), math.pi * 2.0**-31)
-    both = ops.concatenate(
-        [ops.multiply(radius, ops.cos(angle)), ops.multiply(radius, ops.sin(angle))]
-    )
+    both = ops.concatenate([ops.multiply(radius, x) for x in _circle(bits[1], work)])
     return ops.cast(ops.reshape(both[:size], shape), dtype)
 
 
+def _circle(words: Any, dtype: str) -> tuple[Any, Any]:
+    """The cosine and sine of the angle `words * pi / 2**31`."""
+    if dtype == "float64":
+        angle = ops.multiply(ops.cast(words, dtype), math.pi * 2.0**-31)
+        return ops.cos(angle), ops.sin(angle)
+    # An eighth of a turn off, the top two bits are the quarter and the others an angle within
+    # pi / 4 of it, where a few terms do (S. Moshier's); XLA's own functions take 20 times as long.
+    words = ops.add(words, 1 << 29)
+    low = ops.subtract(ops.bitwise_and(words, (1 << 30) - 1), 1 << 29)
+    angle = ops.multiply(ops.cast(low, dtype), math.pi * 2.0**-31)
+    square = ops.multiply(angle, angle)
+    sine = ops.multiply(angle, _polynomial(square, _SINE))
+    cosine = _polynomial(square, _COSINE)
+    odd = ops.not_equal(ops.bitwise_and(words, 1 << 30), 0)
+    x, y = ops.where(odd, ops.negative(sine), cosine), ops.where(odd, cosine, sine)
+    back = ops.less(words, 0)
+    return tuple(ops.where(back, ops.negative(z), z) for z in (x, y))
+
+
+def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
+    """The value by Horner's rule, from the highest coefficient to the lowest."""
+    y = ops.add(ops.multiply(x, coefficients[0]), coefficients[1])
+    for c in coefficients[2:]:
+        y = ops.add(ops.multiply(y, x), c)
+    return y
+
+
+_SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1, 1.0)
+_COSINE = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5, 1.0)
 _ERFINV = (
     2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
     -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
@@ -95,10 +122,7 @@ def _random_truncated(seed: Any, shape: tuple[int, ...], dtype: str, lane: int =
     bits = ops.right_shift(_random_bits(seed, shape, lane), 8)  # signed, 24 bits
     p = ops.multiply(ops.add(ops.cast(bits, work), 0.5), 2.0**-23 * math.erf(2 / math.sqrt(2)))
     w = ops.subtract(ops.negative(ops.log(ops.subtract(1.0, ops.multiply(p, p)))), 2.5)
-    z = ops.add(ops.multiply(w, _ERFINV[0]), _ERFINV[1])
-    for c in _ERFINV[2:]:
-        z = ops.add(ops.multiply(z, w), c)
-    z = ops.multiply(ops.multiply(z, p), math.sqrt(2))
+    z = ops.multiply(ops.multiply(_polynomial(w, _ERFINV), p), math.sqrt(2))
     return ops.cast(ops.clip(z, -2.0, 2.0), dtype)
 
 

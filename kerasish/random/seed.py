@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import backends
+from kerasish import backends, ops
 from kerasish.core import scope
 from kerasish.core.op import op
 from kerasish.core.variable import Variable
@@ -73,8 +73,6 @@ class SeedGenerator:
 @op
 def _advance(state: Any) -> tuple[Any, Any]:
     """A copy of a seed state and the state after it."""
-    from kerasish import ops
-
     return ops.copy(state), ops.add(state, np.array([0, 1], np.uint32))
 
 
@@ -121,7 +119,7 @@ def draw_seed(seed: Any) -> Any:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if hasattr(seed, "shape") and tuple(seed.shape) == (2,):
-        return seed
+        return ops.cast(seed, "uint32")
     return seed_words(seed)
 
 

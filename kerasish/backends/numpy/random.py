@@ -95,21 +95,22 @@ def _random_normal(seed: Any, shape: Any, dtype: str, lane: int) -> np.ndarray:
     return both.reshape(-1)[:n].reshape(shape).astype(numpy_dtype(dtype), copy=False)
 
 
-@fused(lambda *args: bodies["_dropout"](*args))
-def _dropout(inputs: Any, seed: Any, shape: Any, threshold: int, scale: float) -> Any:
-    scale = inputs.dtype.type(scale)
-    if shape != inputs.shape:
-        keep = _random_bits(seed, shape, 0) >= threshold
-        return inputs * (keep * scale), keep
-    x = inputs.reshape(-1)
-    out, keep, words = np.empty_like(x), np.empty(x.size, np.bool_), _Words(seed, 0, x.size)
-    for block in _blocks(x.size):
+def _keep(seed: Any, shape: Any, threshold: int) -> np.ndarray:
+    """Where a draw's words, signed, are not below the threshold."""
+    n = math.prod(shape)
+    keep, words = np.empty(n, np.bool_), _Words(seed, 0, n)
+    for block in _blocks(n):
         bits = words(block.start, block.stop - block.start).view(np.int32)
         np.greater_equal(bits, threshold, out=keep[block])
-        kept = out[block]
-        np.multiply(x[block], scale, out=kept)
-        kept *= keep[block]
-    return out.reshape(shape), keep.reshape(shape)
+    return keep.reshape(shape)
+
+
+@fused(lambda *args: bodies["_dropout"](*args))
+def _dropout(inputs: Any, seed: Any, shape: Any, threshold: int, scale: float) -> Any:
+    keep = _keep(seed, shape, threshold)
+    out = inputs * inputs.dtype.type(scale)
+    out *= keep
+    return out, keep
 
 
 def _dropout_pullback(

@@ -1,15 +1,18 @@
-"""PyTorch: random bits in int32, whose products wrap around."""
+"""PyTorch: on the CPU the host's random words, elsewhere the same in int32, whose products wrap."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from kerasish.backends import bodies
 from kerasish.backends.hashing import LANE, ROUNDS, host_keys, signed
-from kerasish.backends.torch.engine import device, native_dtype
+from kerasish.backends.numpy import random as host
+from kerasish.backends.torch.engine import device, from_host
 
 seed_engine = torch.manual_seed
 
@@ -29,12 +32,22 @@ def _fold(x: torch.Tensor, n: int, shifted: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _keys(seed: Any, lane: int) -> tuple[Any, Any]:
-    if not isinstance(seed, torch.Tensor) or (
-        seed.device.type == "cpu" and not torch.compiler.is_compiling()
-    ):
-        return tuple(signed(k) for k in host_keys([w & 0xFFFFFFFF for w in seed.tolist()], lane))
-    # On a device, reading the seed would wait for everything before it.
+def _seed_words(seed: Any) -> np.ndarray | None:
+    """The seed on the host, where words are to be made there.
+
+    On the CPU that is faster than torch's own passes; on a device, reading the seed would wait for
+    all that is under way, and the words would have to be copied.
+    """
+    if device().type != "cpu" or torch.compiler.is_compiling():
+        return None
+    if isinstance(seed, torch.Tensor):
+        return seed.numpy() if seed.device.type == "cpu" else None
+    return seed
+
+
+def _keys(seed: Any, lane: int) -> Any:
+    if not isinstance(seed, torch.Tensor):
+        return [signed(k) for k in host_keys(seed.tolist(), lane)]
     a, b = seed.view(torch.int32).clone().split(1)
     shifted = torch.empty_like(a)
     for r in ROUNDS:
@@ -46,6 +59,8 @@ def _keys(seed: Any, lane: int) -> tuple[Any, Any]:
 
 
 def _random_bits(seed: Any, shape: Any, lane: int) -> torch.Tensor:
+    if (words := _seed_words(seed)) is not None:
+        return from_host(host._random_bits(words, shape, lane))
     first, second = _keys(seed, lane)
     x = torch.arange(math.prod(shape), dtype=torch.int32, device=device())
     shifted = torch.empty_like(x)
@@ -57,31 +72,26 @@ def _random_bits(seed: Any, shape: Any, lane: int) -> torch.Tensor:
     return _fold(x, 14, shifted).reshape(shape)
 
 
-def _random_uniform(seed: Any, shape: Any, dtype: str, lane: int) -> torch.Tensor:
-    if dtype != "float32":
-        return bodies["_random_uniform"](seed, shape, dtype, lane)
-    bits = _random_bits(seed, shape, lane)
-    bits >>= 8
-    bits &= 0xFFFFFF
-    return bits.float().mul_(2.0**-24)
+def _on_host(name: str) -> Callable[..., Any]:
+    make = getattr(host, name)
+
+    def function(seed: Any, shape: Any, dtype: str, lane: int) -> torch.Tensor:
+        words = _seed_words(seed)
+        if words is None or dtype != "float32":
+            return bodies[name](seed, shape, dtype, lane)
+        return from_host(make(words, shape, dtype, lane))
+
+    return function
 
 
-def _random_normal(seed: Any, shape: Any, dtype: str, lane: int) -> torch.Tensor:
-    if dtype == "float64":
-        return bodies["_random_normal"](seed, shape, dtype, lane)
-    n = math.prod(shape)
-    bits = _random_bits(seed, (2, (n + 1) // 2), lane)
-    bits[0] >>= 1
-    bits[0] &= 0x7FFFFFFF
-    radius, angle = bits.float()
-    radius.add_(1.0).mul_(2.0**-31).log_().mul_(-2.0).sqrt_()
-    angle.mul_(math.pi * 2.0**-31)
-    both = torch.stack([angle.cos().mul_(radius), angle.sin_().mul_(radius)])
-    return both.view(-1)[:n].reshape(shape).to(native_dtype(dtype))
+_random_uniform, _random_normal = _on_host("_random_uniform"), _on_host("_random_normal")
 
 
 def _dropout(
     inputs: torch.Tensor, seed: Any, shape: Any, threshold: int, scale: float
 ) -> torch.Tensor:
-    keep = _random_bits(seed, shape, 0) >= threshold
+    if (words := _seed_words(seed)) is not None:
+        keep = from_host(host._keep(words, shape, threshold))
+    else:
+        keep = _random_bits(seed, shape, 0) >= threshold
     return inputs * keep.to(inputs.dtype).mul_(scale)
