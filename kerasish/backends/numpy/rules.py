@@ -329,7 +329,7 @@ def _turn(x: Any) -> Any:
 
 def _matmul_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
     if a.ndim == 1 and b.ndim == 1:
-        return g * b
+        return unbroadcast(g * b, a)
     if b.ndim == 1:
         return unbroadcast(np.expand_dims(g, -1) * b, a)
     if a.ndim == 1:
@@ -339,7 +339,7 @@ def _matmul_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
 
 def _matmul_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
     if a.ndim == 1 and b.ndim == 1:
-        return g * a
+        return unbroadcast(g * a, b)
     if b.ndim == 1:
         return unbroadcast(np.sum(np.expand_dims(g, -1) * a, axis=-2), b)
     if a.ndim == 1:
