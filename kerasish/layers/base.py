@@ -80,9 +80,15 @@ class Layer(Operation):
     ((2, 3), 1)
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _tracked_build(vars(cls)["build"])  # type: ignore[method-assign]
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
         state = self.__dict__
+        state["_building"] = False
         state["_variables"] = []
         state["_losses"] = []
         state["_metrics_added"] = []
@@ -424,7 +430,7 @@ class Layer(Operation):
             return None
         if len(shapes) == 1:
             return {"input_shape": next(iter(shapes.values()))}
-        return dict(shapes)
+        return {"shapes_dict": dict(shapes)}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds for the shapes of `get_build_config`."""
@@ -444,7 +450,7 @@ class Layer(Operation):
         parameters = list(inspect.signature(own).parameters.values())[1:]
         names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD
                  and p.kind is not p.VAR_POSITIONAL]
-        with scope.name_scope(self.name), backends.concrete():
+        with scope.name_scope(self.name):
             if own is Layer.build:
                 self.built = True
             elif len(names) <= 1 and (single or len(shapes) == 1 or names != []):
@@ -458,7 +464,6 @@ class Layer(Operation):
                 self.build(*values[: len(names)])
         self.built = True
         self._build_shapes = shapes
-        self._after_build()
 
     def _after_build(self) -> None:
         pass
@@ -515,12 +520,12 @@ class Layer(Operation):
             raise TypeError(f"Layer {self.name!r} got {sorted(twice)} twice.")
         arguments.update(kwargs)
         tensors = {k: v for k, v in arguments.items() if k != "mask" and _holds_tensor(v)}
+        if self.input_spec is not None and tensors:
+            input_spec_module.check(self.input_spec, next(iter(tensors.values())), self)
         if not self.built:
             shapes = {f"{k}_shape": _shapes(v) for k, v in tensors.items()
                       if not k.endswith("_mask")}
             self._build_for(shapes)
-        if self.input_spec is not None and tensors:
-            input_spec_module.check(self.input_spec, next(iter(tensors.values())), self)
         training = self._resolve_training(arguments, defaults)
         if "training" in names or ("training" in kwargs and open_ended):
             kwargs = {**kwargs}
@@ -893,6 +898,29 @@ class Layer(Operation):
     def __repr__(self) -> str:
         state = "" if self.built else ", not built"
         return f"<{type(self).__name__} name={self.name}{state}>"
+
+
+def _tracked_build(build: Any) -> Any:
+    """A `build` that notes what it was built for, also when a program calls it itself."""
+    parameters = list(inspect.signature(build).parameters)[1:]
+
+    @functools.wraps(build)
+    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> Any:
+        if self._building:  # super().build() of a subclass
+            return build(self, *args, **kwargs)
+        self._building = True
+        try:
+            with backends.concrete():
+                result = build(self, *args, **kwargs)
+        finally:
+            self._building = False
+        self.built = True
+        self._build_shapes = {**dict(zip(parameters, args, strict=False)), **kwargs}
+        self._path = self._path or "/".join(filter(None, (scope.current_path(), self.name)))
+        self._after_build()
+        return result
+
+    return wrapper
 
 
 def _rebuild(cls: type) -> Any:

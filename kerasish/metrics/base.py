@@ -27,9 +27,7 @@ class Metric:
 
     >>> import kerasish as keras
     >>> class Largest(keras.metrics.Metric):
-    ...     _tracks_variables = True
-
-    def __init__(self, name="largest", **kwargs):
+    ...     def __init__(self, name="largest", **kwargs):
     ...         super().__init__(name=name, **kwargs)
     ...         self.largest = self.add_variable(shape=(), initializer="zeros", name="largest")
     ...     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -41,6 +39,8 @@ class Metric:
     >>> float(metric([0.0], [2.0]))
     3.0
     """
+
+    _tracks_variables = True
 
     def __init__(self, dtype: Any = None, name: str | None = None):
         self.name = name or auto_name(snake_case(type(self).__name__))

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasish import backends, tree
 from kerasish.core.symbolic import KerasTensor
-from kerasish.errors import InvalidArgument, NotBuilt, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, NotBuilt, ShapeError
 from kerasish.layers.base import Layer
 from kerasish.layers.input_layer import InputLayer
 from kerasish.models import graph_config
@@ -190,6 +190,19 @@ class Model(Trainer, Layer):
                     target = self.compute_dtype if dtypes.is_float(spec.dtype) else spec.dtype
                     flat[i] = active.cast(x, target)
         return flat
+
+    def _check_kinds(self, inputs: Any) -> None:
+        """Strings where numbers are expected, told before anything is computed."""
+        if self._graph is None:
+            return
+        leaves = tree.flatten(inputs)
+        for name, spec, x in zip(self._input_names, self._function.inputs, leaves, strict=False):
+            kind = getattr(getattr(x, "dtype", None), "kind", "")
+            if spec.dtype != "string" and kind in ("O", "U", "S"):
+                raise DTypeError(
+                    f"Model {self.name!r}: input {name!r} takes {spec.dtype}, got strings "
+                    f"({x.dtype}). Encode them first, with StringLookup or TextVectorization."
+                )
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         if self._graph is not None and type(self).call is Model.call:

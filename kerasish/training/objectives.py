@@ -246,6 +246,8 @@ def _make(identifier: Any, y: Any, y_pred: Any) -> Any:
             return getattr(metrics, f"{kind}Crossentropy")(name=identifier)
     metric = metrics.get(identifier)
     if isinstance(metric, metrics.Metric):
+        if isinstance(identifier, str):  # it is logged under the name that was asked for
+            metric.name = identifier
         return metric
     if not callable(metric):
         raise InvalidArgument(f"A metric is a name, function or Metric, got {identifier!r}.")

@@ -371,6 +371,7 @@ class Trainer:
     def _prepare(self, batch: Any, kind: str) -> None:
         """Builds model, metrics and optimizer for a first batch, on shapes only."""
         x, y, sample_weight = data_module.unpack(batch)
+        self._check_kinds(x)
         with backends.concrete():
             if not self.built or any(not layer.built for layer in self._flatten_layers()):
                 self._build_for_batch(x)
