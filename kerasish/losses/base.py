@@ -79,7 +79,9 @@ class Loss:
             mask = both(mask, self.valid(y_true))
             return reduce_losses(losses, sample_weight, mask, self.reduction, self._dtype)
         except (InvalidArgument, ShapeError, DTypeError) as error:
-            raise type(error)(
+            # JAX calls shapes that do not fit a TypeError.
+            kind = ShapeError if isinstance(error.__cause__, TypeError) else type(error)
+            raise kind(
                 f"Loss {self.name!r} failed on y_true={_describe(y_true)}, "
                 f"y_pred={_describe(y_pred)}: {error}"
             ) from error
@@ -170,15 +172,16 @@ def as_tensor(x: Any, dtype: str, keep_integers: bool = False) -> Any:
 
 def as_tensors(x: Any, dtype: str, keep_integers: bool = False) -> Any:
     """Tensors of `dtype`. Nested lists of plain numbers are one tensor, not a structure."""
-    if type(x) in backends.active.native or not tree.is_nested(x) or _is_numbers(x):
-        return as_tensor(x, dtype, keep_integers)
-    return tree.map_structure(
-        lambda leaf: None if leaf is None else as_tensor(leaf, dtype, keep_integers), x
-    )
-
-
-def _is_numbers(x: Any) -> bool:
-    return not isinstance(x, dict) and all(isinstance(n, numbers.Number) for n in tree.flatten(x))
+    kind = type(x)
+    if kind is dict:
+        return {k: as_tensors(v, dtype, keep_integers) for k, v in x.items()}
+    if x is None:
+        return None
+    if kind not in backends.active.native and tree.is_nested(x) and not (
+        all(isinstance(n, numbers.Number) for n in tree.flatten(x))
+    ):
+        return tree.map_structure(lambda v: as_tensors(v, dtype, keep_integers), x)
+    return as_tensor(x, dtype, keep_integers)
 
 
 def _describe(x: Any) -> str:
