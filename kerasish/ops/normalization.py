@@ -93,12 +93,18 @@ def batch_normalization(
     >>> keras.ops.batch_normalization(x, [1.0, 2.0], [4.0, 9.0], axis=-1, epsilon=0.0).tolist()
     [[1.0, 2.0]]
     """
-    rank = len(x.shape)
-    axis = axis_of(axis, rank)
+    axis = axis_of(axis, len(x.shape))
     for name, p in (("mean", mean), ("variance", variance), ("offset", offset), ("scale", scale)):
-        if p is not None and len(p.shape) == 1:
-            _for_axes("batch_normalization", name, p, x, [axis])
-    wide = lambda p: _along(p, [axis], rank) if len(p.shape) == 1 else p  # noqa: E731
+        _for_axes("batch_normalization", name, p, x, [axis])
+    return _batch_norm(x, mean, variance, axis, offset, scale, epsilon)
+
+
+@op(float="x mean variance offset scale")
+def _batch_norm(
+    x: Any, mean: Any, variance: Any, axis: int, offset: Any, scale: Any, epsilon: float
+) -> Any:
+    """`batch_normalization` of an axis counted from the front."""
+    wide = lambda p: _along(p, [axis], len(x.shape))  # noqa: E731
     factor = ops.rsqrt(ops.add(variance, epsilon))
     factor = factor if scale is None else factor * scale
     shift = -mean * factor
@@ -119,7 +125,7 @@ def _batch_norm_train(
     axes = tuple(axes_of(list(axes), rank))
     mean, variance = moments(x, axes)
     (axis,) = set(range(rank)) - set(axes)
-    y = batch_normalization(x, mean, variance, axis, beta, gamma, epsilon)
+    y = _batch_norm(x, mean, variance, axis, beta, gamma, epsilon)
     return y, ops.stop_gradient(mean), ops.stop_gradient(variance)
 
 

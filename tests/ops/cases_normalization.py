@@ -130,6 +130,8 @@ for sizes, axes in (
          ref=lambda *args: batch_norm_train(*args)[0], through=lambda op, *args: op(*args)[0])
     case(name, x(*sizes), None, None, axes, 1e-3, tol=2e-5,
          ref=lambda *args: batch_norm_train(*args)[0], through=lambda op, *args: op(*args)[0])
+case(".ops.normalization._batch_norm", x(3, 4, 5), x(4), pos(4), 1, x(4), pos(4), 0.1,
+     ref=batch_normalization, symbolic=False)  # fmt: skip
 case(".ops.normalization._layer_norm", x(3, 4, 5), x(4, 5), x(4, 5), (1, 2), 0.1,
      ref=lambda a, g, b, axes, e: layer_normalization(a, g, b, axes, e), symbolic=False)
 case(".ops.normalization._layer_norm", x(3, 4, 5), x(4), None, (1,), 0.1,

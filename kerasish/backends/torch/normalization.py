@@ -31,12 +31,12 @@ def _group_norm(x: Any, gamma: Any, beta: Any, groups: int, axis: int, epsilon: 
     return y.movedim(1, axis)
 
 
-def batch_normalization(
+def _batch_norm(
     x: Any, mean: Any, variance: Any, axis: int, offset: Any, scale: Any, epsilon: float
 ) -> Any:
-    if mean.requires_grad or variance.requires_grad or mean.ndim != 1:
+    if mean.requires_grad or variance.requires_grad:
         # torch takes these for running statistics, which have no gradient.
-        return bodies["batch_normalization"](x, mean, variance, axis, offset, scale, epsilon)
+        return bodies["_batch_norm"](x, mean, variance, axis, offset, scale, epsilon)
     y = F.batch_norm(x.movedim(axis, 1), mean, variance, scale, offset, False, 0.0, epsilon)
     return y.movedim(1, axis)
 
