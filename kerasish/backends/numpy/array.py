@@ -202,8 +202,9 @@ def _plain(function: Any) -> Any:
     return lambda x, axis, keepdims: function(x, axis=_axes(axis), keepdims=keepdims)
 
 
-sum = _reducer(np.sum)
-_prod = _reducer(np.prod)
+# ufunc.reduce: the same as np.sum, np.prod and np.max, less a Python wrapper.
+sum = _reducer(np.add.reduce)
+_prod = _reducer(np.multiply.reduce)
 mean = _reducer(np.mean)
 var = _reducer(np.var)
 std = _reducer(np.std)
@@ -213,13 +214,13 @@ any = _plain(np.any)
 
 def max(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
     if initial is None:
-        return np.max(x, axis=_axes(axis), keepdims=keepdims)
+        return np.maximum.reduce(x, axis=_axes(axis), keepdims=keepdims)
     return np.max(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
 
 
 def min(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
     if initial is None:
-        return np.min(x, axis=_axes(axis), keepdims=keepdims)
+        return np.minimum.reduce(x, axis=_axes(axis), keepdims=keepdims)
     return np.min(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
 
 
