@@ -55,7 +55,7 @@ class Adapter:
         self.modules = tuple(modules)
         self.table = _Table(self)
         self.native: set[type] = set(self.lookup("NATIVE") or ())
-        self.adopt: Callable[[Any], Any] = _adopt
+        self.adopt: Callable[[Any], Any] = self.lookup("adopt") or _adopt
 
     def lookup(self, name: str) -> Any:
         for module in self.modules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kerasish import dtypes, tree
+from kerasish import backends, dtypes, tree
 from kerasish.backends import state
 from kerasish.backends.eager import call_grad, cond, fori_loop, map, scan, switch, while_loop
 from kerasish.errors import BackendError
@@ -246,7 +247,9 @@ def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
 
 def eval_shape(fn: Callable[..., Any], specs: Sequence[Any]) -> Any:
     """Runs `fn` on torch's meta device, where tensors have shapes and no memory."""
-    with torch.no_grad(), device_scope("meta"), torch.device("meta"):
+    meta = copy.copy(backends.active)  # variables are at home elsewhere, so it adopts each
+    meta.adopt = lambda v: torch.empty(v.shape, dtype=native_dtype(v.dtype), device="meta")
+    with torch.no_grad(), device_scope("meta"), torch.device("meta"), backends.using(meta):
         return fn(*tree.map_structure(
             lambda s: torch.empty(s.shape, dtype=native_dtype(s.dtype), device="meta"),
             list(specs),
