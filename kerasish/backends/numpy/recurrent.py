@@ -33,16 +33,13 @@ def _upstream(shares: Any, *shapes: Any) -> list[Any]:
     )]
 
 
-def _kernel_grads(
+def _product_grads(
     x: Any, before: Any, dinput: Any, dstate: Any, kernel: Any, wanted: Any
 ) -> tuple[Any, Any, Any]:
     """Gradients of x, kernel and recurrent kernel from those of the two products of all steps."""
-    steps, batch, width = dinput.shape
-    flat = dinput.reshape(-1, width)
-    dx = (flat @ kernel.T).reshape(steps, batch, -1).swapaxes(0, 1) if wanted[0] else None
-    dkernel = x.reshape(-1, x.shape[-1]).T @ flat
-    drecurrent = before.reshape(-1, before.shape[-1]).T @ dstate.reshape(-1, width)
-    return dx, dkernel, drecurrent
+    dx = (dinput @ kernel.T).reshape(x.shape).swapaxes(0, 1) if wanted[0] else None
+    dkernel = x.reshape(-1, x.shape[-1]).T @ dinput
+    return dx, dkernel, before.reshape(-1, before.shape[-1]).T @ dstate
 
 
 @fused(lambda *args: bodies["_lstm_states"](*args))
@@ -96,33 +93,43 @@ def _lstm_pullback(
     i, f, g, o = (parts[:, :, k] for k in range(4))
     # d of each gate's sum over d of c (for the output gate, over d of h)
     slopes = np.empty_like(parts)
-    np.multiply(i * (1 - i), g, out=slopes[:, :, 0])
-    np.multiply(f * (1 - f), c[:-1], out=slopes[:, :, 1])
-    np.multiply(1 - g * g, i, out=slopes[:, :, 2])
-    np.multiply(o * (1 - o), squashed, out=slopes[:, :, 3])
-    through = o * (1 - squashed * squashed)  # d of c over d of h
+    scratch = 1 - i
+    scratch *= i
+    np.multiply(scratch, g, out=slopes[:, :, 0])
+    np.subtract(1, f, out=scratch)
+    scratch *= f
+    np.multiply(scratch, c[:-1], out=slopes[:, :, 1])
+    np.multiply(g, g, out=scratch)
+    np.subtract(1, scratch, out=scratch)
+    np.multiply(scratch, i, out=slopes[:, :, 2])
+    np.subtract(1, o, out=scratch)
+    scratch *= o
+    np.multiply(scratch, squashed, out=slopes[:, :, 3])
+    through = squashed * squashed  # d of c over d of h
+    np.subtract(1, through, out=through)
+    through *= o
     if keep is not None:
         slopes *= keep[:, :, None]
         through *= keep
         f = f * keep + (1 - keep)
-    dz = np.empty_like(gates)
-    dparts = dz.reshape(parts.shape)
     transposed = np.ascontiguousarray(recurrent_kernel.T)
     buffer = np.empty_like(dh)
+    dz = slopes.reshape(steps, batch, -1)
     for t in reversed(range(steps)):
         if dh_all is not None:
             dh += dh_all[t]
         dc += np.multiply(dh, through[t], out=buffer)
-        np.multiply(dc[:, None], slopes[t, :, :3], out=dparts[t, :, :3])
-        np.multiply(dh, slopes[t, :, 3], out=dparts[t, :, 3])
+        slopes[t, :, :3] *= dc[:, None]
+        slopes[t, :, 3] *= dh
         dc *= f[t]
         if keep is None:
             np.matmul(dz[t], transposed, out=dh)
         else:
             dh *= 1 - keep[t]
             dh += np.matmul(dz[t], transposed, out=buffer)
-    dx, dkernel, drecurrent = _kernel_grads(x, h[:-1], dz, dz, kernel, wanted)
-    dbias = None if bias is None else dz.sum((0, 1))
+    dz = dz.reshape(steps * batch, -1)
+    dx, dkernel, drecurrent = _product_grads(x, h[:-1], dz, dz, kernel, wanted)
+    dbias = None if bias is None else dz.sum(0)
     return dx, dh, dc, dkernel, drecurrent, dbias, *(None for _ in options)
 
 
@@ -178,33 +185,43 @@ def _gru_pullback(
     steps, batch, units = recalled.shape
     dh_all, dh = _upstream(shares, h0)
     z, r, candidate = (gates.reshape(steps, batch, 3, units)[:, :, k] for k in range(3))
-    # d of the sums of update gate, reset gate and candidate over d of h; the state's product
-    # reaches the candidate by way of the reset gate
+    # d, over d of h, of what the state gives the candidate (which passes the reset gate), of the
+    # sums of update gate, reset gate and candidate: the state's part first, the input's part last
     slopes = np.empty((steps, batch, 4, units), gates.dtype)
-    np.multiply(z * (1 - z), h[:-1] - candidate, out=slopes[:, :, 0])
-    to_candidate = np.multiply(1 - z, 1 - candidate * candidate, out=slopes[:, :, 3])
-    np.multiply(to_candidate * recalled, r * (1 - r), out=slopes[:, :, 1])
-    np.multiply(to_candidate, r, out=slopes[:, :, 2])
+    of_state, of_update, of_reset, of_candidate = (slopes[:, :, k] for k in range(4))
+    scratch = 1 - z
+    scratch *= z
+    np.subtract(h[:-1], candidate, out=of_update)
+    of_update *= scratch
+    np.multiply(candidate, candidate, out=scratch)
+    np.subtract(1, scratch, out=scratch)
+    np.subtract(1, z, out=of_candidate)
+    of_candidate *= scratch
+    np.multiply(of_candidate, r, out=of_state)
+    np.subtract(1, r, out=scratch)
+    scratch *= recalled
+    np.multiply(of_state, scratch, out=of_reset)
     stay = z
     if keep is not None:
         slopes *= keep[:, :, None]
         stay = z * keep + (1 - keep)
-    dslopes = np.empty_like(slopes)
-    transposed = np.ascontiguousarray(recurrent_kernel.T)
+    transposed = np.concatenate([recurrent_kernel[:, 2 * units:], recurrent_kernel[:, :2 * units]],
+                                1).T.copy()  # fmt: skip
     buffer = np.empty_like(dh)
+    dz = slopes.reshape(steps, batch, -1)
     for t in reversed(range(steps)):
         if dh_all is not None:
             dh += dh_all[t]
-        np.multiply(dh[:, None], slopes[t], out=dslopes[t])
-        dstate = dslopes[t, :, :3].reshape(batch, -1)
+        slopes[t] *= dh[:, None]
         dh *= stay[t]
-        dh += np.matmul(dstate, transposed, out=buffer)
-    dstate = dslopes[:, :, :3].reshape(steps, batch, -1)
-    dinput = dslopes[:, :, [0, 1, 3]].reshape(steps, batch, -1)
-    dx, dkernel, drecurrent = _kernel_grads(x, h[:-1], dinput, dstate, kernel, wanted)
+        dh += np.matmul(dz[t, :, :3 * units], transposed, out=buffer)
+    dz = dz.reshape(steps * batch, -1)
+    dinput, dstate = dz[:, units:], dz[:, :3 * units]
+    dx, dkernel, drecurrent = _product_grads(x, h[:-1], dinput, dstate, kernel, wanted)
+    drecurrent = np.roll(drecurrent, -units, 1)
     dbias = None
     if bias is not None:
-        dbias = np.stack([dinput.sum((0, 1)), dstate.sum((0, 1))])
+        dbias = np.stack([dinput.sum(0), np.roll(dstate.sum(0), -units)])
     return dx, dh, dkernel, drecurrent, dbias, *(None for _ in options)
 
 
