@@ -143,7 +143,8 @@ class STFT(Initializer):
         side: `"real"` (cosines) or `"imag"` (negative sines).
         window: a window's name (`"hann"`, `"hamming"`, `"blackman"`, `"bartlett"`, or any of
             `scipy.signal`), an array of `frame_length` values, or `None`.
-        scaling: `"density"` (power spectrum), `"spectrum"` (amplitudes) or `None`.
+        scaling: what the window is scaled for: `"density"` (power spectrum), `"spectrum"`
+            (amplitudes) or `None`.
         periodic: whether the window is periodic in place of symmetric.
 
     >>> import kerasish as keras
@@ -174,28 +175,25 @@ class STFT(Initializer):
         self.periodic = periodic
 
     def _window(self, length: int) -> np.ndarray:
-        if self.window is None:
-            return np.ones(length)
-        if isinstance(self.window, str):
-            if self.window in self._WINDOWS:
-                make = self._WINDOWS[self.window]
-                return make(length + 1)[:-1] if self.periodic and length > 1 else make(length)
+        if not isinstance(self.window, str):
+            window = np.asarray(backends.to_host(self.window), np.float64)
+            if window.shape != (length,):
+                raise ShapeError(f"STFT: the window has shape {window.shape}, frames ({length},).")
+        elif self.window in self._WINDOWS:
+            make = self._WINDOWS[self.window]
+            window = make(length + 1)[:-1] if self.periodic and length > 1 else make(length)
+        else:
             from scipy.signal import get_window
 
-            return get_window(self.window, length, fftbins=self.periodic)
-        window = np.asarray(backends.to_host(self.window), np.float64)
-        if window.shape != (length,):
-            raise ShapeError(f"STFT: the window has shape {window.shape}, frames ({length},).")
-        return window
+            window = get_window(self.window, length, fftbins=self.periodic)
+        if self.scaling == "density":
+            return window / math.sqrt(np.sum(window**2))
+        return window / abs(np.sum(window)) if self.scaling == "spectrum" else window
 
     def _values(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         if len(shape) != 3 or shape[1] != 1:
             raise ShapeError(f"STFT makes kernels of shape (frame, 1, frequencies), got {shape}.")
-        window = self._window(shape[0])
-        if self.scaling == "density":
-            window = window / math.sqrt(np.sum(window**2))
-        elif self.scaling == "spectrum":
-            window = window / abs(np.sum(window))
+        window = np.ones(shape[0]) if self.window is None else self._window(shape[0])
         turns = np.outer(np.arange(shape[0]), np.arange(shape[2])) / max(2 * (shape[2] - 1), 1)
         angle = 2 * np.pi * (turns % 1)
         wave = np.cos(angle) if self.side == "real" else -np.sin(angle)

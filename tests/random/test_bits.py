@@ -150,3 +150,19 @@ def test_keys_do_not_collide():
     assert len(keys) == 200 * 200
     # seed s at step n + 1 is not seed s + 1 at step n, as it is where they are added
     assert len({k[0] for k in keys}) > 39_990 and len({k[1] for k in keys}) > 39_990
+
+
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_torch_words_made_on_a_device(monkeypatch, as_tensor):
+    """What torch does where the words are not to be made on the host."""
+    torch = pytest.importorskip("torch")
+    from kerasish import config
+    from kerasish.backends.torch import random as adapter
+
+    monkeypatch.setattr(adapter, "_seed_words", lambda seed: None)
+    seed = np.array([3, M], np.uint32)
+    with config.backend_scope("torch"):
+        bits = device._random_bits(torch.from_numpy(seed) if as_tensor else seed, (40, 3), 5)
+        np.testing.assert_array_equal(bits.numpy().ravel(), words(3, M, 5, range(120)))
+        dropped = adapter._dropout(torch.ones(1000), seed, (1000,), 0, 2.0)
+        assert set(dropped.tolist()) == {0.0, 2.0}
