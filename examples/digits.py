@@ -17,7 +17,7 @@ def show(images, labels, guesses):
     ))
 
 
-def main(epochs=20):
+def main(epochs=12):
     keras.utils.set_random_seed(0)
     (x, y), (x_test, y_test) = keras.datasets.digits.load_data()
     model = keras.Sequential([

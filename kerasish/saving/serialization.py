@@ -63,6 +63,8 @@ def public_module(cls: Any) -> str | None:
     if module.partition(".")[0] != "kerasish":
         return None
     name = cls.__name__
+    if name in ("Functional", "Sequential", "Model"):  # where Keras' own files place them
+        return "keras.src.models.functional" if name == "Functional" else "keras"
     for space in _NAMESPACES:
         loaded = sys.modules.get(f"kerasish.{space}")
         if loaded is not None and getattr(loaded, name, None) is cls:
