@@ -117,33 +117,25 @@ def _complex(real: Any, imaginary: Any) -> Any:
 _UNSIGNED = frozenset((torch.uint16, torch.uint32, torch.uint64))
 
 
+def _lacks_kernels(x: Any) -> bool:
+    return isinstance(x, torch.Tensor) and x.dtype in _UNSIGNED
+
+
 def _or_in_int64(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, with a way round for the unsigned types that torch has no kernel for."""
 
-    def wide(args: Any, kwargs: Any) -> Any:
-        dtype = next(x.dtype for x in args if torch.is_tensor(x) and x.dtype in _UNSIGNED)
-        out = function(*[
-            x.to(torch.int64) if torch.is_tensor(x) and x.dtype in _UNSIGNED else x for x in args
-        ], **kwargs)
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except RuntimeError:  # NotImplementedError is one
+            dtype = next((x.dtype for x in args if _lacks_kernels(x)), None)
+            if dtype is None:
+                raise
+        out = function(*[x.to(torch.int64) if _lacks_kernels(x) else x for x in args])
         return out.to(dtype) if out.dtype is torch.int64 else out
 
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except (NotImplementedError, RuntimeError):
-            if not any_unsigned(args):
-                raise
-        return wide(args, kwargs)
-
     return wrapper
-
-
-def any_unsigned(args: Any) -> bool:
-    for x in args:
-        if torch.is_tensor(x) and x.dtype in _UNSIGNED:
-            return True
-    return False
 
 
 # Products ------------------------------------------------------------------------------------
