@@ -9,9 +9,6 @@ __getattr__, __dir__, __all__ = attach(
         "kerasish.callbacks.progress": "ProgbarLogger",
         "kerasish.callbacks.monitoring": "EarlyStopping ReduceLROnPlateau TerminateOnNaN",
         "kerasish.callbacks.simple": "CSVLogger LambdaCallback LearningRateScheduler RemoteMonitor",
-        "kerasish.callbacks.checkpoints": (
-            "BackupAndRestore ModelCheckpoint OrbaxCheckpoint SwapEMAWeights"
-        ),
-        "kerasish.callbacks.tensorboard": "TensorBoard",
+        "kerasish.callbacks.checkpoints": "BackupAndRestore ModelCheckpoint SwapEMAWeights",
     },
 )

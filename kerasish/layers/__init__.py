@@ -61,9 +61,6 @@ __getattr__, __dir__, __all__ = attach(
             "MultiHeadAttention"
         ),
         "kerasish.layers.preprocessing.scaling": "Rescaling",
-        "kerasish.layers.interop": (
-            "TFSMLayer JaxLayer FlaxLayer TorchModuleWrapper"
-        ),
         "kerasish.layers.serialization": (
             "serialize deserialize"
         ),

@@ -493,7 +493,9 @@ class Trainer:
         self.stop_training = False
         validation: Any = None
         logs: dict[str, Any] = {}
+        self._initial_epoch = initial_epoch
         callbacks.on_train_begin()
+        initial_epoch = self._initial_epoch  # a backup may have come back
         wants_batches = callbacks.wants_batches("train")
         try:
             for epoch in range(initial_epoch, epochs):

@@ -1,0 +1,206 @@
+"""Callbacks that keep models: checkpoints, backups to resume from, averaged weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+from typing import Any
+
+from kerasish.callbacks.base import Callback
+from kerasish.callbacks.monitoring import _Monitor
+from kerasish.errors import InvalidArgument
+
+
+class ModelCheckpoint(_Monitor):
+    """Saves the model or its weights after epochs (or every so many batches).
+
+    Args:
+        filepath: the file; `{epoch}` and logged values may be named in it.
+        monitor: the logged value that tells which epoch is best.
+        verbose: 1 tells about it.
+        save_best_only: only when the value has improved.
+        save_weights_only: weights, in a path ending in `.weights.h5`.
+        mode: "min", "max" or "auto".
+        save_freq: "epoch", or a number of batches.
+        initial_value_threshold: the value to beat at first.
+    """
+
+    def __init__(
+        self, filepath: Any, monitor: str = "val_loss", verbose: int = 0,
+        save_best_only: bool = False, save_weights_only: bool = False, mode: str = "auto",
+        save_freq: Any = "epoch", initial_value_threshold: float | None = None,
+    ):  # fmt: skip
+        super().__init__()
+        self._set_monitor(monitor, mode)
+        self.filepath = os.fspath(filepath)
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        if save_freq != "epoch" and not isinstance(save_freq, int):
+            raise InvalidArgument(f"save_freq is 'epoch' or a number of batches, got {save_freq!r}")
+        self.save_freq = save_freq
+        self.best = initial_value_threshold
+        self._epoch = self._seen = 0
+        ending = ".weights.h5" if save_weights_only else ".keras"
+        if not self.filepath.endswith(ending):
+            raise InvalidArgument(
+                f"ModelCheckpoint(save_weights_only={save_weights_only}) needs a path ending in "
+                f"{ending}, got {self.filepath!r}."
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(epoch, None, logs)
+
+    def set_params(self, params: Any) -> None:
+        super().set_params(params)
+        if self.save_freq != "epoch":
+            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
+
+    def _count_batch(self, batch: int, logs: Any = None) -> None:
+        self._seen += 1
+        if self._seen % self.save_freq == 0:
+            self._save(self._epoch, batch, logs)
+
+    def _save(self, epoch: int, batch: int | None, logs: Any) -> None:
+        logs = logs or {}
+        if self.save_best_only:
+            value = self._value(logs)
+            if value is None or not self._is_better(value, self.best):
+                return
+            self.best = value
+        names = {"epoch": epoch + 1, **logs}
+        if batch is not None:
+            names["batch"] = batch + 1
+        try:
+            path = self.filepath.format(**names)
+        except KeyError as error:
+            raise InvalidArgument(
+                f"The path {self.filepath!r} names {error}, which is not logged: {sorted(names)}."
+            ) from None
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: saved {path}")
+
+
+class BackupAndRestore(Callback):
+    """Lets an interrupted `fit` go on where it was: weights, optimizer, epoch.
+
+    Args:
+        backup_dir: the folder of the backup.
+        save_freq: "epoch", or a number of batches.
+        double_checkpoint: keep the backup before as well.
+        delete_checkpoint: delete the backup when training has ended.
+    """
+
+    def __init__(
+        self, backup_dir: Any, save_freq: Any = "epoch", double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ):  # fmt: skip
+        super().__init__()
+        if not os.fspath(backup_dir):
+            raise InvalidArgument("BackupAndRestore needs a folder.")
+        self.backup_dir = pathlib.Path(os.fspath(backup_dir))
+        self.save_freq = save_freq
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+        self._epoch = 0
+        if isinstance(save_freq, int):
+            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
+
+    @property
+    def _weights(self) -> pathlib.Path:
+        return self.backup_dir / "latest.weights.h5"
+
+    @property
+    def _meta(self) -> pathlib.Path:
+        return self.backup_dir / "training_metadata.json"
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self._weights.exists() and self._meta.exists():
+            if not self.model.built:
+                raise InvalidArgument("BackupAndRestore needs a built model: call it on data once.")
+            self.model.load_weights(self._weights)
+            told = json.loads(self._meta.read_text())
+            self.model._initial_epoch = int(told["epoch"])
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(epoch + 1)
+
+    def _count_batch(self, batch: int, logs: Any = None) -> None:
+        if (batch + 1) % self.save_freq == 0:
+            self._save(self._epoch)
+
+    def _save(self, epoch: int) -> None:
+        self.backup_dir.mkdir(parents=True, exist_ok=True)
+        if self.double_checkpoint and self._weights.exists():
+            shutil.copy(self._weights, self.backup_dir / "previous.weights.h5")
+        self.model.save_weights(self._weights, overwrite=True)
+        temporary = self._meta.with_suffix(".tmp")
+        temporary.write_text(json.dumps({"epoch": epoch}))
+        os.replace(temporary, self._meta)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self.delete_checkpoint:
+            shutil.rmtree(self.backup_dir, ignore_errors=True)
+
+
+class SwapEMAWeights(Callback):
+    """Evaluates with the optimizer's averaged weights in place of the current ones.
+
+    Args:
+        swap_on_epoch: also swap at the end of each epoch, for callbacks that save.
+    """
+
+    def __init__(self, swap_on_epoch: bool = False):
+        super().__init__()
+        self.swap_on_epoch = swap_on_epoch
+        self._swapped = False
+
+    def _swap(self) -> None:
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        if not optimizer.use_ema:
+            raise InvalidArgument("SwapEMAWeights needs an optimizer with use_ema=True.")
+        averages = optimizer._model_variables_moving_average
+        for v, average in zip(self.model.trainable_variables, averages, strict=True):
+            held, mean = v.numpy(), average.numpy()
+            v.assign(mean)
+            average.assign(held)
+        self._swapped = not self._swapped
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        if not self._swapped and self.model.optimizer is not None:
+            self._swap()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        if self._swapped:
+            self._swap()
+
+    on_predict_begin = on_test_begin
+    on_predict_end = on_test_end
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.swap_on_epoch and not self._swapped:
+            self._swap()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self._swapped:
+            self._swap()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self._swapped:
+            self._swap()
+

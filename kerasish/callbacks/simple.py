@@ -1,0 +1,170 @@
+"""Small callbacks: logs to a file, functions as hooks, schedules of the learning rate."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerasish.callbacks.base import Callback
+from kerasish.errors import InvalidArgument
+
+
+class LambdaCallback(Callback):
+    """Functions as hooks.
+
+    Args:
+        on_epoch_begin, on_epoch_end: called with `(epoch, logs)`.
+        on_train_begin, on_train_end: called with `(logs)`.
+        on_train_batch_begin, on_train_batch_end: called with `(batch, logs)`.
+        **kwargs: any other hook of `Callback`.
+    """
+
+    def __init__(
+        self, on_epoch_begin: Any = None, on_epoch_end: Any = None, on_train_begin: Any = None,
+        on_train_end: Any = None, on_train_batch_begin: Any = None,
+        on_train_batch_end: Any = None, **kwargs: Any,
+    ):  # fmt: skip
+        super().__init__()
+        hooks = {
+            "on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin, "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end, **kwargs,
+        }  # fmt: skip
+        for name, function in hooks.items():
+            if function is not None:
+                setattr(self, name, function)
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate at the beginning of each epoch.
+
+    Args:
+        schedule: a function `(epoch, learning rate) -> learning rate`.
+        verbose: 1 tells each value.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0):
+        super().__init__()
+        self.schedule = schedule
+        self.verbose = verbose
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if not hasattr(self.model.optimizer, "learning_rate"):
+            raise InvalidArgument('The optimizer has no "learning_rate".')
+        rate = _rate(self.model)
+        try:
+            new = self.schedule(epoch, rate)
+        except TypeError:  # a function of the epoch alone
+            new = self.schedule(epoch)
+        if not isinstance(new, float | np.floating):
+            raise InvalidArgument(
+                f"The schedule of LearningRateScheduler must return a float, got {new!r}."
+            )
+        self.model.optimizer.learning_rate = float(new)
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: learning rate is {float(new)}.")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = _rate(self.model)
+
+
+def _rate(model: Any) -> float:
+    return float(np.asarray(model.optimizer.learning_rate))
+
+
+class CSVLogger(Callback):
+    """Writes the logs of each epoch as a row of a CSV file.
+
+    Args:
+        filename: the file.
+        separator: between values.
+        append: add to an existing file.
+    """
+
+    def __init__(self, filename: str, separator: str = ",", append: bool = False):
+        super().__init__()
+        self.filename = filename
+        self.separator = separator
+        self.append = append
+        self._file: Any = None
+        self._writer: Any = None
+        self.keys: list[str] | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        has_header = False
+        if self.append:
+            try:
+                with open(self.filename) as file:
+                    has_header = bool(file.readline())
+            except FileNotFoundError:
+                pass
+        self._has_header = has_header
+        self._file = open(self.filename, "a" if self.append else "w", newline="")
+        self._writer = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs = logs or {}
+        if self._writer is None:
+            self.keys = sorted(logs)
+            # Epochs without validation leave its columns empty.
+            if not any(k.startswith("val_") for k in self.keys):
+                self.keys += [f"val_{k}" for k in self.keys]
+            self._writer = csv.DictWriter(
+                self._file, ["epoch", *self.keys], delimiter=self.separator, restval="NA",
+                extrasaction="ignore",
+            )
+            if not self._has_header:
+                self._writer.writeheader()
+        row = {k: v if np.ndim(v) == 0 else f'"[{", ".join(map(str, v))}]"'
+               for k, v in logs.items()}  # fmt: skip
+        self._writer.writerow({"epoch": epoch, **row})
+        self._file.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._file.close()
+        self._writer = None
+
+
+class RemoteMonitor(Callback):
+    """Posts the logs of each epoch to a server.
+
+    Args:
+        root, path: the address.
+        field: the form field that carries the JSON.
+        headers: HTTP headers.
+        send_as_json: send a JSON body in place of a form.
+    """
+
+    def __init__(
+        self, root: str = "http://localhost:9000", path: str = "/publish/epoch/end/",
+        field: str = "data", headers: Any = None, send_as_json: bool = False,
+    ):  # fmt: skip
+        super().__init__()
+        self.root, self.path, self.field = root, path, field
+        self.headers = headers
+        self.send_as_json = send_as_json
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        import urllib.parse
+        import urllib.request
+        import warnings
+
+        send = {"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}
+        if self.send_as_json:
+            body = json.dumps(send).encode()
+            headers = {"Content-Type": "application/json", **(self.headers or {})}
+        else:
+            body = urllib.parse.urlencode({self.field: json.dumps(send)}).encode()
+            headers = dict(self.headers or {})
+        try:
+            urllib.request.urlopen(
+                urllib.request.Request(self.root + self.path, body, headers), timeout=10
+            ).close()
+        except OSError as error:
+            warnings.warn(f"RemoteMonitor could not reach {self.root}: {error}", stacklevel=2)
