@@ -260,13 +260,15 @@ def _fill(shape: Any, value: Any, dtype: str) -> Any:
 
 
 def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:
-    return torch.arange(start, stop, step, dtype=native_dtype(dtype), device=device())
+    target = native_dtype(dtype)
+    wide = torch.int64 if target in _UNSIGNED else target
+    return torch.arange(start, stop, step, dtype=wide, device=device()).to(target)
 
 
 for _name in (
     "absolute add subtract negative sign square floor_divide mod fmod power maximum minimum "
     "greater greater_equal less less_equal left_shift right_shift gcd lcm clip where max min "
-    "argmax argmin matmul _cumsum _cumprod signbit _arange logical_and logical_not logical_or "
+    "argmax argmin matmul _cumsum _cumprod signbit logical_and logical_not logical_or "
     "logical_xor bitwise_not fmax fmin"
 ).split():
     globals()[_name] = _or_in_int64(globals()[_name])
