@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasish.callbacks.base import Callback
-from kerasish.errors import InvalidArgument
+from kerasish.errors import InvalidArgument, StateError
 
 
 class _Monitor(Callback):
@@ -184,10 +184,20 @@ class ReduceLROnPlateau(_Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """Stops training when the loss is NaN or infinite."""
+    """Stops training when the loss is NaN or infinite.
+
+    Args:
+        raise_error: raise an error in place of stopping quietly.
+    """
+
+    def __init__(self, raise_error: bool = False):
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is not None and not np.isfinite(loss):
+            if self.raise_error:
+                raise StateError(f"Batch {batch}: the loss is {loss}.")
             print(f"Batch {batch}: the loss is {loss}; training stops.")
             self.model.stop_training = True

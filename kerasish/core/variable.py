@@ -24,6 +24,7 @@ class Variable:
         trainable: whether training changes it.
         autocast: whether a mixed-precision layer reads it in its compute dtype.
         aggregation, synchronization: how replicas combine it; kept for distribution.
+        layout: how it is laid out over devices; kept for distribution.
         name: its name; the path prefixes it with the scopes around.
 
     >>> import kerasish as keras
@@ -44,9 +45,9 @@ class Variable:
         aggregation: str | None = None,
         synchronization: str | None = "auto",
         name: str | None = None,
+        layout: Any = None,
         **kwargs: Any,
     ):
-        layout = kwargs.pop("layout", None)
         if kwargs:
             raise InvalidArgument(f"Variable has no arguments {sorted(kwargs)}.")
         name = name or scope.auto_name("variable")

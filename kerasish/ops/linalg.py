@@ -7,18 +7,21 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends
+from kerasish.ops.control_flow import jvp
 from kerasish.core.op import op
 from kerasish.dtypes import numpy_dtype
 from kerasish.errors import InvalidArgument, ShapeError
-from kerasish.ops.core import cast
+from kerasish.ops.core import cast, shape
 from kerasish.ops.numpy import (
     absolute,
     conj,
     equal,
     expand_dims,
     eye,
+    greater,
     matmul,
     max,
+    maximum,
     min,
     moveaxis,
     multiply,
@@ -33,7 +36,7 @@ from kerasish.ops.numpy import (
 )  # fmt: skip
 
 __all__ = [
-    "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "lstsq", "lu_factor",
+    "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "jvp", "lstsq", "lu_factor",
     "matrix_rank", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd",
 ]  # fmt: skip
 
@@ -43,8 +46,15 @@ def _hermitian(x: Any) -> Any:
     return conj(x) if "complex" in backends.active.dtype_of(x) else x
 
 
-def _epsilon(x: Any) -> float:
-    return float(np.finfo(numpy_dtype(backends.active.dtype_of(x))).eps)
+def _rounding(x: Any) -> Any:
+    """max(m, n) times the resolution of the dtype: how far rounding moves a zero singular value,
+    in units of the largest."""
+    dtype = backends.active.dtype_of(x)
+    epsilon = float(np.finfo(numpy_dtype(dtype)).eps)
+    m, n = shape(x)[-2:]
+    if isinstance(m, int) and isinstance(n, int):
+        return epsilon * (m if m > n else n)
+    return multiply(cast(maximum(m, n), dtype), epsilon)  # in a TensorFlow graph
 
 
 @op(float="x")
@@ -276,7 +286,7 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 @op(float="x")
 def _pinv(x: Any, rcond: float) -> Any:
     u, s, vh = svd(x, False, True)
-    large = s > max(s, axis=-1, keepdims=True) * rcond
+    large = greater(s, multiply(max(s, axis=-1, keepdims=True), rcond))
     inverse = where(large, 1.0 / where(large, s, 1.0), 0.0)
     columns = multiply(_hermitian(vh), cast(expand_dims(inverse, -2), backends.active.dtype_of(x)))
     return matmul(columns, _hermitian(u))
@@ -298,9 +308,7 @@ def pinv(x: Any, rcond: float | None = None) -> Any:
     >>> keras.ops.pinv([[2.0, 0.0], [0.0, 0.0], [0.0, 4.0]]).round(4).tolist()
     [[0.5, 0.0, 0.0], [0.0, 0.0, 0.25]]
     """
-    if rcond is None:
-        rcond = 10 * np.max(x.shape[-2:]) * _epsilon(x)
-    return _pinv(x, float(rcond))
+    return _pinv(x, 10.0 * _rounding(x) if rcond is None else rcond)
 
 
 @op(float="x")
@@ -321,8 +329,8 @@ def matrix_rank(x: Any, tol: float | None = None) -> Any:
     """
     s = svd(x, False, False)
     if tol is None:
-        tol = max(s, axis=-1, keepdims=True) * float(np.max(x.shape[-2:]) * _epsilon(x))
-    return sum(cast(s > tol, "int32"), axis=-1)
+        tol = multiply(max(s, axis=-1, keepdims=True), _rounding(x))
+    return sum(cast(greater(s, tol), "int32"), axis=-1)
 
 
 @op(float="a b")
@@ -344,9 +352,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     >>> keras.ops.lstsq(a, b).round(3).tolist()
     [1.0, 2.0]
     """
-    if rcond is None:
-        rcond = np.max(a.shape[-2:]) * _epsilon(a)
-    return _with_columns(lambda a, b: matmul(_pinv(a, float(rcond)), b), a, b)
+    rcond = _rounding(a) if rcond is None else rcond
+    return _with_columns(lambda a, b: matmul(_pinv(a, rcond), b), a, b)
 
 
 def safe_sqrt(x: Any) -> Any:

@@ -13,6 +13,7 @@ from kerasish.ops import (
 from kerasish.ops.activation import *
 from kerasish.ops.attention import *
 from kerasish.ops.convolution import *
+from kerasish.ops.complex import polar
 from kerasish.ops.ctc import *
 from kerasish.ops.encoding import *
 from kerasish.ops.losses import *
@@ -28,4 +29,5 @@ __all__ = [
     *losses.__all__,
     *normalization.__all__,
     *pooling.__all__,
+    "polar",
 ]

@@ -11,3 +11,11 @@ from kerasish.ops.trigonometry import *
 from kerasish.ops.indexing import *  # isort: skip
 from kerasish.ops.manipulation import *  # isort: skip
 from kerasish.ops.contraction import *  # isort: skip
+
+
+def __getattr__(name: str) -> object:
+    if name == "slogdet":  # its home, linalg, is made of what stands here
+        from kerasish.ops.linalg import slogdet
+
+        return slogdet
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
