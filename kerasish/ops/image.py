@@ -11,10 +11,12 @@ from kerasish import backends, config, dtypes
 from kerasish.core.op import op
 from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 from kerasish.ops.core import cast, shape
+from kerasish.ops.manipulation import _pad
 from kerasish.ops.numpy import (
     add,
     arange,
     clip,
+    concatenate,
     divide,
     equal,
     exp,
@@ -41,6 +43,7 @@ from kerasish.ops.resampling import (
     check_choice,
     cut,
     differs,
+    larger,
     sample_images,
 )
 
@@ -62,7 +65,7 @@ def _edges(name: str, n: Any, before: Any, after: Any, target: Any, sign: int) -
     change = None if target is None else sign * (target - n)
     before = change - after if before is None else before
     after = change - before if after is None else after
-    if isinstance(n, int) and (before < 0 or after < 0 or (sign < 0 and before + after > n)):
+    if type(n) is int and (before < 0 or after < 0 or (sign < 0 and before + after > n)):
         raise InvalidArgument(
             f"ops.image.{name}: an axis of {n} pixels cannot have {before} before and {after} "
             f"after {'cut off' if sign < 0 else 'added'}. Check the target size."
@@ -130,7 +133,7 @@ def pad_images(
         (w, left_padding, right_padding, target_width),
     ):
         widths[axis] = _edges("pad_images", shape(images)[axis], before, after, target, 1)
-    return pad(images, widths)
+    return _pad(images, widths, 0)
 
 
 def _tuple(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
@@ -163,15 +166,15 @@ def _patches(
     counts = []
     for i in range(rank):
         axis = lead + 2 * i
-        n, k, s, d = x.shape[axis], size[i], strides[i], dilation[i]
+        n, k, s, d = shape(x)[axis], size[i], strides[i], dilation[i]
         reach = (k - 1) * d + 1
         if padding == "same":
-            more = max(0, (-(-n // s) - 1) * s + reach - n)
-            widths = [(0, 0)] * len(x.shape)
+            more = larger(0, ((n + s - 1) // s - 1) * s + reach - n)
+            widths: list[Any] = [(0, 0)] * len(x.shape)
             widths[axis] = (more // 2, more - more // 2)
-            x, n = pad(x, widths), n + more
+            x, n = _pad(x, widths, 0), n + more
         count = (n - reach) // s + 1
-        if count < 1:
+        if type(count) is int and count < 1:
             raise ShapeError(
                 f"ops.image.extract_patches: an axis of {n} elements is shorter than a patch, "
                 f"which reaches over {reach}."
@@ -182,11 +185,11 @@ def _patches(
             x = cut(x, axis - len(x.shape), 0, count * k)
             x = reshape(x, (*shape(x)[:axis], count, k, *shape(x)[axis + 1 :]))
         else:
-            x = take(x, s * np.arange(count)[:, None] + d * np.arange(k), axis=axis)
+            first = np.arange(count) if isinstance(count, int) else arange(count)
+            x = take(x, s * first[:, None] + d * np.arange(k, dtype="int32"), axis=axis)
     places = range(lead, lead + 2 * rank, 2)
     x = transpose(x, (*range(lead), *places, *(p + 1 for p in places), lead + 2 * rank))
-    channels = x.shape[-1]
-    x = reshape(x, (*shape(x)[:lead], *counts, int(np.prod(size)) * channels))
+    x = reshape(x, (*shape(x)[:lead], *counts, int(np.prod(size)) * shape(x)[-1]))
     if not channels_last:
         x = transpose(x, (*range(lead), lead + rank, *range(lead, lead + rank)))
     return x
@@ -443,9 +446,8 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Any:
     """
     h, w, _ = axes_of("sobel_edges", images, data_format)
     x = as_float(images)
-    widths = [(0, 0)] * len(x.shape)
-    widths[h] = widths[w] = (1, 1)
-    x = pad(x, widths, mode="edge")
+    for axis in (h, w):
+        x = concatenate([cut(x, axis, 0, 1), x, cut(x, axis, -1, None)], axis=axis)
     smooth, slope = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
     return stack([
         _correlate(_correlate(x, slope, 3, along), smooth, 3, across)

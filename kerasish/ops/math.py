@@ -14,18 +14,22 @@ from kerasish.core.op import op
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.core import shape, stop_gradient
 from kerasish.ops.linalg import cholesky, safe_sqrt
+from kerasish.ops.manipulation import _pad
 from kerasish.ops.numpy import (
     add,
     broadcast_to,
+    concatenate,
     diagonal,
     divide,
     exp,
     expand_dims,
+    flip,
     isfinite,
     less,
     log,
     logical_and,
     max,
+    maximum,
     multiply,
     pad,
     reshape,
@@ -128,8 +132,8 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     >>> keras.ops.in_top_k([1, 0], [[0.1, 0.7, 0.2], [0.1, 0.7, 0.2]], k=2).tolist()
     [True, False]
     """
-    classes = predictions.shape[-1]
-    valid = logical_and(targets >= 0, targets < classes)
+    classes = shape(predictions)[-1]
+    valid = logical_and(targets >= 0, less(targets, classes))
     index = expand_dims(where(valid, targets, 0), -1)
     own = take_along_axis(predictions, index, axis=-1)
     above = sum(predictions > own, axis=-1)
@@ -396,9 +400,15 @@ def stft(
     """
     fft_length = fft_length or 1 << (sequence_length - 1).bit_length()
     window = _window(window, sequence_length, fft_length, backends.active.dtype_of(x))
-    if center:
-        widths = [(0, 0)] * (len(x.shape) - 1) + [(fft_length // 2, fft_length // 2)]
-        x = pad(x, widths, mode="reflect")
+    half = fft_length // 2
+    if center and half:
+        if x.shape[-1] is not None and x.shape[-1] <= half:
+            raise ShapeError(
+                f"ops.stft: {x.shape[-1]} samples are too few to reflect {half} of them at the "
+                "ends. Pad the signal, or use a shorter fft_length or center=False."
+            )
+        ends = flip(x[..., 1 : half + 1], -1), flip(x[..., -half - 1 : -1], -1)
+        x = concatenate([ends[0], x, ends[1]], axis=-1)
     return rfft(multiply(extract_sequences(x, fft_length, sequence_stride), window), fft_length)
 
 
@@ -435,10 +445,12 @@ def istft(
     if length is None:
         return signal[..., cut : end - cut]
     signal = signal[..., cut : cut + length]
-    missing = length - signal.shape[-1]
-    if missing > 0:
-        signal = pad(signal, [(0, 0)] * (len(signal.shape) - 1) + [(0, missing)])
-    return signal
+    missing = length - (end - cut)
+    if not isinstance(missing, int):
+        missing = maximum(missing, 0)  # in a TensorFlow graph
+    elif missing <= 0:
+        return signal
+    return _pad(signal, [*[(0, 0)] * (len(signal.shape) - 1), (0, missing)], 0)
 
 
 @op(float="x y")
@@ -471,7 +483,7 @@ def logdet(x: Any) -> Any:
         Shape `(...)`.
 
     >>> import kerasish as keras
-    >>> float(keras.ops.logdet([[4.0, 0.0], [0.0, 4.0]]).round(4))
-    2.7725999355316162
+    >>> keras.ops.logdet([[[1.0, 0.0], [0.0, 1.0]]]).tolist()
+    [0.0]
     """
     return multiply(sum(log(diagonal(cholesky(x), axis1=-2, axis2=-1)), axis=-1), 2.0)

@@ -19,6 +19,7 @@ from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.contraction import tensordot
 from kerasish.ops.core import cast, saturate_cast, shape
 from kerasish.ops.linalg import solve
+from kerasish.ops.manipulation import _pad
 from kerasish.ops.numpy import (
     absolute,
     add,
@@ -39,7 +40,6 @@ from kerasish.ops.numpy import (
     moveaxis,
     multiply,
     ones_like,
-    pad,
     reshape,
     round,
     sinc,
@@ -84,6 +84,15 @@ def axes_of(op_name: str, images: Any, data_format: str | None) -> tuple[int, in
 def differs(size: Any, expected: int) -> bool:
     """Whether a size is known (it may be symbolic, or `None` in a TensorFlow graph) and another."""
     return type(size) is int and size != expected
+
+
+def lesser(a: Any, b: Any) -> Any:
+    """The lesser of two sizes, which may be tensors in a TensorFlow graph."""
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else minimum(a, b)
+
+
+def larger(a: Any, b: Any) -> Any:
+    return max(a, b) if isinstance(a, int) and isinstance(b, int) else maximum(a, b)
 
 
 def as_float(x: Any) -> Any:
@@ -233,27 +242,26 @@ def resize(
     if len(size) != 2:
         raise InvalidArgument(f"ops.image.resize: size must be (height, width), got {size}.")
     h, w, _ = axes_of("resize", images, data_format)
-    height, width = images.shape[h], images.shape[w]
-    new_height, new_width = (int(n) for n in size)
+    height, width = shape(images)[h], shape(images)[w]
+    new_height, new_width = size = tuple(int(n) for n in size)
+    # The size of each axis that would keep the proportions with the other axis as it is.
+    wanted = ((h, height, width * new_height // new_width),
+              (w, width, height * new_width // new_height))
     dtype = backends.active.dtype_of(images)
     x = images
     if crop_to_aspect_ratio:
-        for axis, n, other in ((h, height, width * new_height / new_width),
-                               (w, width, height * new_width / new_height)):
-            keep = max(1, min(n, int(other)))
+        for axis, n, other in wanted:
+            keep = larger(1, lesser(n, other))
             x = cut(x, axis, (n - keep) // 2, (n - keep) // 2 + keep)
     elif pad_to_aspect_ratio:
-        widths = [(0, 0)] * len(x.shape)
-        for axis, n, other in ((h, height, width * new_height / new_width),
-                               (w, width, height * new_width / new_height)):
-            more = max(0, int(other) - n)
+        widths: list[Any] = [(0, 0)] * len(x.shape)
+        for axis, n, other in wanted:
+            more = larger(0, other - n)
             widths[axis] = (more // 2, more - more // 2)
-        x = pad(x, widths, constant_values=fill_value)
+        x = _pad(x, widths, fill_value)
     if interpolation == "nearest":
-        return _resize(x, (new_height, new_width), (h, w), interpolation, antialias)
-    return back_to(
-        _resize(as_float(x), (new_height, new_width), (h, w), interpolation, antialias), dtype
-    )
+        return _resize(x, size, (h, w), interpolation, antialias)
+    return back_to(_resize(as_float(x), size, (h, w), interpolation, antialias), dtype)
 
 
 @op(convert="images", float="scale translation")

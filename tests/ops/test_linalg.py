@@ -102,6 +102,7 @@ SECOND = {
     "inv": lambda a: ops.sum(ops.inv(a) ** 2),
     "det": lambda a: ops.det(a) ** 2,
     "slogdet": lambda a: ops.slogdet(a)[1] ** 2,
+    "lu_factor": lambda a: ops.sum(ops.lu_factor(a)[0] ** 2),
     "solve": lambda a: ops.sum(ops.solve(a, a[:, :1] ** 2) ** 2),
     "solve_triangular": lambda a: ops.sum(ops.solve_triangular(a, a[:, :2]) ** 2),
     "cholesky": lambda a: ops.sum(ops.cholesky(a @ ops.transpose(a)) ** 3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import jax
@@ -27,8 +28,13 @@ def slogdet(x: Any) -> tuple[Any, Any]:
     return tuple(jnp.linalg.slogdet(x))
 
 
+# Newer versions differentiate eigenvectors, which is asked for by name.
+_EIG = {"enable_eigvec_derivs"} & inspect.signature(jax.lax.linalg.eig).parameters.keys()
+
+
 def eig(x: Any) -> tuple[Any, Any]:
-    return tuple(jnp.linalg.eig(x))
+    options = dict.fromkeys(_EIG, True)
+    return tuple(jax.lax.linalg.eig(x, compute_left_eigenvectors=False, **options))
 
 
 def eigh(x: Any) -> tuple[Any, Any]:

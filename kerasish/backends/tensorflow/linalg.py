@@ -36,9 +36,26 @@ def svd(x: Any, full_matrices: bool, compute_uv: bool) -> Any:
     return u, s, tf.linalg.adjoint(v)
 
 
-def lu_factor(x: Any) -> tuple[Any, Any]:
+@tf.custom_gradient
+def lu_factor(x: Any) -> Any:
+    """With the gradient that TensorFlow lacks; see `rules_linalg` of the NumPy backend."""
     lu, order = tf.linalg.lu(x)
-    return lu, _exchanges(order)
+
+    def gradient(g: Any, _: Any) -> Any:
+        lu = lu_factor(x)[0]  # once more, so that the gradient has one itself
+        upper = tf.linalg.band_part(lu, 0, -1)
+        lower = tf.linalg.set_diag(lu - upper, tf.ones_like(lu[..., 0]))
+        g_upper = tf.linalg.band_part(g, 0, -1)
+        left = tf.matmul(lower, g - g_upper, adjoint_a=True)
+        inner = left - tf.linalg.band_part(left, 0, -1) + tf.linalg.band_part(
+            tf.matmul(g_upper, upper, adjoint_b=True), 0, -1
+        )
+        out = tf.linalg.triangular_solve(lower, inner, adjoint=True)
+        out = tf.linalg.triangular_solve(upper, tf.linalg.adjoint(out), lower=False)
+        back = tf.argsort(order, axis=-1)
+        return tf.gather(tf.linalg.adjoint(out), back, axis=-2, batch_dims=len(x.shape) - 2)
+
+    return (lu, _exchanges(order)), gradient
 
 
 def _exchanges(order: Any) -> Any:

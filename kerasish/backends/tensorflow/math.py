@@ -55,12 +55,23 @@ def ifft2(x: Any) -> tuple[Any, Any]:
     return _pair(tf.signal.ifft2d(tf.complex(*x)))
 
 
+def _fit(x: Any, n: int) -> Any:
+    """The last axis cut or padded to a length: TensorFlow's transforms do it, but their gradients
+    do not undo it."""
+    if x.shape[-1] != n:
+        x = tf.pad(x, [*[[0, 0]] * (len(x.shape) - 1), [0, n]])[..., :n]
+    return x
+
+
 def rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
-    return _pair(tf.signal.rfft(x, None if fft_length is None else [fft_length]))
+    return _pair(tf.signal.rfft(x if fft_length is None else _fit(x, fft_length)))
 
 
 def irfft(x: Any, fft_length: int | None) -> Any:
-    return tf.signal.irfft(tf.complex(*x), None if fft_length is None else [fft_length])
+    z = tf.complex(*x)
+    if fft_length is None:
+        return tf.signal.irfft(z)
+    return tf.signal.irfft(_fit(z, fft_length // 2 + 1), [fft_length])
 
 
 def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
