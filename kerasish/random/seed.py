@@ -55,8 +55,8 @@ class SeedGenerator:
 
         `ordered` is kept for compatibility: the order of calls is always kept.
         """
-        now, then = _advance(self.state.value)
-        self.state.assign(then)
+        now, then = backends.active.table["_advance"](self.state.value)
+        self.state._write(then)
         return now
 
     def get_config(self) -> dict[str, Any]:

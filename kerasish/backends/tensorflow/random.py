@@ -47,6 +47,10 @@ def _bits(seed: Any, shape: Any, lane: int) -> Any:
     return tf.reshape(tf.bitcast(x, tf.int32), shape)
 
 
+def _seed_words(seed: Any) -> Any:
+    return seed.numpy() if tf.is_tensor(seed) else seed
+
+
 def _by_mode(name: str, in_graph: Callable[..., Any]) -> Callable[..., Any]:
     """Eager calls draw on the host, which is faster than a kernel for each of twenty passes."""
     make = getattr(host, name)
@@ -54,8 +58,8 @@ def _by_mode(name: str, in_graph: Callable[..., Any]) -> Callable[..., Any]:
     def function(seed: Any, shape: Any, *rest: Any) -> Any:
         if not tf.executing_eagerly():
             return in_graph(seed, shape, *rest)
-        words = seed.numpy() if tf.is_tensor(seed) else seed
-        return tf.convert_to_tensor(make(words, tuple(int(d) for d in shape), *rest))
+        sizes = tuple(int(d) for d in shape)
+        return tf.convert_to_tensor(make(_seed_words(seed), sizes, *rest))
 
     return function
 
@@ -63,3 +67,10 @@ def _by_mode(name: str, in_graph: Callable[..., Any]) -> Callable[..., Any]:
 _random_bits = _by_mode("_random_bits", _bits)
 _random_uniform = _by_mode("_random_uniform", lambda *args: bodies["_random_uniform"](*args))
 _random_normal = _by_mode("_random_normal", lambda *args: bodies["_random_normal"](*args))
+
+
+def _dropout(inputs: Any, seed: Any, shape: Any, threshold: int, scale: float) -> Any:
+    if not tf.executing_eagerly():
+        return bodies["_dropout"](inputs, seed, shape, threshold, scale)
+    keep = host._keep(_seed_words(seed), tuple(int(d) for d in shape), threshold)
+    return inputs * (tf.cast(keep, inputs.dtype) * scale)
