@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kerasish import backends, dtypes, ops, tree
-from kerasish.core.op import describe
+from kerasish.core.op import describe, is_symbolic
 from kerasish.core.operation import snake_case
 from kerasish.core.scope import auto_name
 from kerasish.errors import DTypeError, InvalidArgument, ShapeError
@@ -127,7 +127,10 @@ class LossFunctionWrapper(Loss):
         self._labels_stay_integers = getattr(fn, "takes_class_numbers", False)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        if tree.is_nested(y_pred):
+        native = backends.active.native
+        if type(y_true) in native and type(y_pred) in native:
+            y_true, y_pred = same_rank(y_true, y_pred)
+        elif tree.is_nested(y_pred):
             if len(tree.flatten(y_true)) == len(tree.flatten(y_pred)):
                 pairs = [
                     same_rank(t, p)
@@ -162,26 +165,27 @@ def standardize_dtype(dtype: Any) -> str:
     return dtypes.standardize(getattr(dtype, "compute_dtype", dtype))
 
 
-def as_tensor(x: Any, dtype: str, keep_integers: bool = False) -> Any:
-    """`x` as a tensor of `dtype`."""
-    if not keep_integers:
-        return ops.convert_to_tensor(x, dtype)
-    x = ops.convert_to_tensor(x)
-    return x if dtypes.is_int(x.dtype) else ops.cast(x, dtype)
+def as_tensor(x: Any, dtype: str | None = None, keep_integers: bool = False) -> Any:
+    """`x` as a tensor, of `dtype` if that is given."""
+    active = backends.active
+    if type(x) not in active.native:
+        x = ops.convert_to_tensor(x)
+        if is_symbolic(x):
+            return x if dtype is None else ops.cast(x, dtype)
+    if dtype is None or (keep_integers and dtypes.is_int(x.dtype)):
+        return x
+    return active.cast(x, dtype)
 
 
 def as_tensors(x: Any, dtype: str, keep_integers: bool = False) -> Any:
     """Tensors of `dtype`. Nested lists of plain numbers are one tensor, not a structure."""
-    kind = type(x)
-    if kind is dict:
+    if type(x) in backends.active.native or not tree.is_nested(x):
+        return None if x is None else as_tensor(x, dtype, keep_integers)
+    if isinstance(x, dict):
         return {k: as_tensors(v, dtype, keep_integers) for k, v in x.items()}
-    if x is None:
-        return None
-    if kind not in backends.active.native and tree.is_nested(x) and not (
-        all(isinstance(n, numbers.Number) for n in tree.flatten(x))
-    ):
-        return tree.map_structure(lambda v: as_tensors(v, dtype, keep_integers), x)
-    return as_tensor(x, dtype, keep_integers)
+    if all(isinstance(n, numbers.Number) for n in tree.flatten(x)):
+        return as_tensor(x, dtype, keep_integers)
+    return tree.map_structure(lambda v: as_tensors(v, dtype, keep_integers), x)
 
 
 def _describe(x: Any) -> str:
@@ -190,10 +194,12 @@ def _describe(x: Any) -> str:
 
 def pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Labels and predictions as float tensors of one dtype (the predictions') and rank."""
-    y_pred = ops.convert_to_tensor(y_pred)
-    if not dtypes.is_float(y_pred.dtype):
-        y_pred = ops.cast(y_pred, dtypes.standardize(None))
-    return same_rank(ops.convert_to_tensor(y_true, dtypes.standardize(y_pred.dtype)), y_pred)
+    y_pred = as_tensor(y_pred)
+    dtype = dtypes.standardize(y_pred.dtype)
+    if not dtypes.is_float(dtype):
+        dtype = dtypes.standardize(None)
+        y_pred = ops.cast(y_pred, dtype)
+    return same_rank(as_tensor(y_true, dtype), y_pred)
 
 
 def same_rank(a: Any, b: Any) -> tuple[Any, Any]:
@@ -256,10 +262,9 @@ def masked_weights(weights: Any, mask: Any, values: Any, dtype: str) -> Any:
 
 def size(x: Any) -> Any:
     """The number of elements: an int where the shape is known, else a tensor."""
-    shape = ops.shape(x)
-    if all(isinstance(d, int) for d in shape):
-        return math.prod(shape)
-    return ops.prod(ops.stack([ops.cast(d, "int32") for d in shape]))
+    if None not in tuple(x.shape):
+        return math.prod(x.shape)
+    return ops.prod(ops.stack([ops.cast(d, "int32") for d in ops.shape(x)]))
 
 
 def reduce_losses(

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasish import backends, config, dtypes, ops
 from kerasish.errors import InvalidArgument, ShapeError
-from kerasish.losses.base import LossFunctionWrapper, pair
+from kerasish.losses.base import LossFunctionWrapper, as_tensor, pair
 
 _REDUCTION = "sum_over_batch_size"
 
@@ -102,9 +102,10 @@ def sparse_categorical_crossentropy(
     >>> [round(x, 4) for x in loss.tolist()]
     [0.1054, 0.9163]
     """
-    y_pred = ops.convert_to_tensor(y_pred)
-    check_labels(y_true, y_pred, axis, ignore_class)
-    y_true = ops.convert_to_tensor(y_true)
+    y_pred = as_tensor(y_pred)
+    if not from_logits or type(y_true) not in backends.active.native:  # else the kernel checks
+        check_labels(y_true, y_pred, axis, ignore_class)
+    y_true = as_tensor(y_true)
     rank = len(y_pred.shape)
     if len(y_true.shape) == rank and y_true.shape[axis] not in (1, None) and rank > 1:
         raise ShapeError(
@@ -245,7 +246,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     """
     if not 0 < q < 1:
         raise InvalidArgument(f"q is between 0 and 1 (exclusive), got {q}.")
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_pred = as_tensor(y_pred)
     check_labels(y_true, y_pred)
     y_true = ops.cast(y_true, "int32")
     if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:

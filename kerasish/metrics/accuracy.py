@@ -7,7 +7,7 @@ from typing import Any
 from kerasish import dtypes, ops
 from kerasish.core.op import describe
 from kerasish.errors import ShapeError
-from kerasish.losses.base import same_rank
+from kerasish.losses.base import as_tensor, same_rank
 from kerasish.metrics.reduction import MeanMetricWrapper
 
 
@@ -17,8 +17,8 @@ def _as_float(x: Any) -> Any:
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where labels and predictions are equal, else 0."""
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true, y_pred = same_rank(ops.convert_to_tensor(y_true, y_pred.dtype), y_pred)
+    y_pred = as_tensor(y_pred)
+    y_true, y_pred = same_rank(as_tensor(y_true, dtypes.standardize(y_pred.dtype)), y_pred)
     return _as_float(ops.equal(y_true, y_pred))
 
 
@@ -34,7 +34,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     >>> keras.metrics.binary_accuracy([[1, 0], [1, 1]], [[0.98, 0.2], [0.4, 0.6]]).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
-    y_true, y_pred = same_rank(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
+    y_true, y_pred = same_rank(as_tensor(y_true), as_tensor(y_pred))
     above = ops.cast(ops.greater(y_pred, threshold), dtypes.standardize(y_true.dtype))
     return _as_float(ops.equal(y_true, above))
 
@@ -51,7 +51,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     >>> keras.metrics.categorical_accuracy([[0, 0, 1], [0, 1, 0]], y_pred).tolist()
     [0.0, 1.0]
     """
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
     _check_one_hot("categorical_accuracy", y_true, y_pred)
     return _as_float(ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1)))
 
@@ -68,7 +68,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     >>> keras.metrics.sparse_categorical_accuracy([2, 1], y_pred).tolist()
     [0.0, 1.0]
     """
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_pred = as_tensor(y_pred)
     y_true = _class_numbers("sparse_categorical_accuracy", y_true, y_pred)
     best = ops.argmax(y_pred, axis=-1)
     return _as_float(ops.equal(ops.cast(y_true, dtypes.standardize(best.dtype)), best))
@@ -87,7 +87,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
     >>> keras.metrics.top_k_categorical_accuracy([[0, 0, 1], [0, 0, 1]], y_pred, k=2).tolist()
     [1.0, 0.0]
     """
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
     _check_one_hot("top_k_categorical_accuracy", y_true, y_pred)
     return sparse_top_k_categorical_accuracy(ops.argmax(y_true, axis=-1), y_pred, k)
 
@@ -108,7 +108,7 @@ def sparse_top_k_categorical_accuracy(
     >>> keras.metrics.sparse_top_k_categorical_accuracy([2, 2], y_pred, k=2).tolist()
     [1.0, 0.0]
     """
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_pred = as_tensor(y_pred)
     y_true = ops.cast(_class_numbers("sparse_top_k_categorical_accuracy", y_true, y_pred), "int32")
     if from_sorted_ids:
         guesses = ops.cast(y_pred[..., :k], "int32")
@@ -133,7 +133,7 @@ def _check_one_hot(name: str, y_true: Any, y_pred: Any) -> None:
 
 
 def _class_numbers(name: str, y_true: Any, y_pred: Any) -> Any:
-    y_true = ops.convert_to_tensor(y_true)
+    y_true = as_tensor(y_true)
     rank = len(y_pred.shape)
     if len(y_true.shape) == rank and rank > 0 and y_true.shape[-1] in (1, None):
         return ops.squeeze(y_true, -1)

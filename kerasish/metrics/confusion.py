@@ -106,7 +106,7 @@ class _ConfusionMetric(Metric):
         """Sums of weights above each threshold, of positives and of negatives; and in all."""
         mask = masking.get_mask(y_pred) if masking.in_use else None
         y_pred = as_tensor(y_pred, self._dtype)
-        y_true, y_pred = same_rank(ops.convert_to_tensor(y_true), y_pred)
+        y_true, y_pred = same_rank(as_tensor(y_true), y_pred)
         check_shapes(self, y_true, y_pred)
         weights = None
         if sample_weight is not None or mask is not None:

@@ -70,7 +70,8 @@ def normalize(x: Any, axis: int = -1, order: Any = 2) -> Any:
     [0.6, 0.8]
     """
     if not isinstance(x, np.ndarray):
-        return ops.normalize(x, axis=axis, order=order)
+        length = ops.norm(x, ord=order, axis=axis, keepdims=True)
+        return ops.divide_no_nan(x, length)
     if x.dtype.kind != "f":
         x = x.astype(dtypes.numpy_dtype(config.floatx()))
     x = np.atleast_1d(x)
