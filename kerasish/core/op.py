@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
@@ -17,6 +18,7 @@ from kerasish.errors import DTypeError, InvalidArgument, KerasishError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCALARS = (bool, int, float, complex)
+_PLAIN = frozenset((bool, int, float, str, type(None), types.FunctionType))
 OPS: set[str] = set()
 """The names of all ops that were defined."""
 
@@ -238,10 +240,49 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
                 raise TypeError(f"ops.{name} misses its argument {names[i]!r}.")
         return tuple(values)
 
+    converted = groups["convert"]
+    together = groups["common"] or groups["float"] or groups["number"]
+    strict = bool(groups["float"] or groups["number"])
+    quick = not groups["like"] and not any(lists.values()) and 1 >= sum(
+        bool(groups[kind]) for kind in ("common", "float", "number")
+    )
+
+    def ready(values: tuple[Any, ...]) -> bool:
+        """Whether all arrays are tensors of one dtype already and the rest is plain."""
+        active = backends.active
+        native = active.native
+        for i in converted:
+            if type(values[i]) not in native and values[i] is not None:
+                return False
+        dtype = None
+        for i in together:
+            x = values[i]
+            if x is None:
+                continue
+            if type(x) not in native:
+                return False
+            if dtype is None:
+                dtype = x.dtype
+            elif dtype is not (d := x.dtype) and dtype != d:
+                return False
+        if strict and dtype is not None and dtype not in active.FLOAT_DTYPES:
+            return False
+        for i in others:
+            x = values[i]
+            kind = type(x)
+            if kind in _PLAIN:
+                continue
+            if kind is not tuple and kind is not list:
+                return False
+            for y in x:
+                if type(y) not in _PLAIN:
+                    return False
+        return True
+
     def general(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         full = complete(args, kwargs)
         try:
-            values = prepare(full)
+            values = full if quick and ready(full) else prepare(full)
         except SymbolicArgument:
             return _record(wrapper, args, kwargs)
         except Exception as error:
@@ -284,6 +325,15 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
                 a, b = args
                 active = backends.active
                 native = active.native
+                kind = type(b)
+                if (kind is float or kind is int) and type(a) in native and (
+                    a.dtype in active.FLOAT_DTYPES
+                ):
+                    b = active.scalar(b, active.dtype_of(a))
+                elif ((kind := type(a)) is float or kind is int) and type(b) in native and (
+                    b.dtype in active.FLOAT_DTYPES
+                ):
+                    a = active.scalar(a, active.dtype_of(b))
                 if type(a) in native and type(b) in native and (
                     (d := a.dtype) is (e := b.dtype) or d == e
                 ) and (not pair_float or d in active.FLOAT_DTYPES):

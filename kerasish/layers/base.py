@@ -472,7 +472,9 @@ class Layer(Operation):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # The fast way: an inner layer, built, called on one tensor of a kind seen before.
-        if len(args) == 1 and not kwargs and not masking.in_use:
+        if len(args) == 1 and not masking.in_use and (
+            not kwargs or (len(kwargs) == 1 and "training" in kwargs and self._takes_training)
+        ):
             x = args[0]
             active = backends.active
             if type(x) in active.native:
@@ -481,20 +483,23 @@ class Layer(Operation):
                 except (TypeError, ValueError):  # shapes with unknown sizes have no hash
                     seen = False
                 if seen:
+                    training = kwargs.get("training") if kwargs else None
                     if _Call.depth == 0:
-                        return self._call_outermost(x)
-                    if self._takes_training:
+                        return self._call_outermost(x, training)
+                    if not self._takes_training:
+                        return self.call(x)
+                    if training is None or training is _Call.training:
                         return self.call(x, training=_Call.training)
-                    return self.call(x)
         return self._call_general(args, kwargs)
 
-    def _call_outermost(self, x: Any) -> Any:
+    def _call_outermost(self, x: Any, training: Any) -> Any:
         if _Call.losses_used:
             self._clear_losses()
         _Call.depth = 1
         try:
             if self._takes_training:
-                training = _signature(type(self).call)[2].get("training")
+                if training is None:
+                    training = _signature(type(self).call)[2].get("training")
                 _Call.training = training
                 return self.call(x, training=training)
             return self.call(x)

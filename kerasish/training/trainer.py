@@ -13,6 +13,7 @@ from kerasish import backends, config, tree
 from kerasish.core import scope, symbolic
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument, KerasishError, StateError
+from kerasish.layers.base import _Call
 from kerasish.training import data as data_module
 from kerasish.training.objectives import Measures, Objective, check_labels, len_of
 
@@ -187,11 +188,9 @@ class Trainer:
         return losses
 
     def _sources_of_losses(self) -> bool:
-        from kerasish.layers.base import _Call
-
-        return _Call.losses_used or any(
-            v.regularizer is not None for v in self._cached_trainable()
-        )
+        cached = self.__dict__.get("_trainable_cache")
+        regularized = cached[1] if cached is not None else _regularized(self.trainable_variables)
+        return _Call.losses_used or regularized
 
     def _cached_trainable(self) -> list[Any]:
         cached = self.__dict__.get("_trainable_cache")
@@ -402,7 +401,8 @@ class Trainer:
             if kind == "train":
                 if self.optimizer is not None and not self.optimizer.built:
                     self.optimizer.build(self.trainable_variables)
-                self._trainable_cache = _Kept((self.trainable_variables,))
+                variables = self.trainable_variables
+                self._trainable_cache = _Kept((variables, _regularized(variables)))
         # Every value is at home before a step is compiled for it.
 
     def _build_for_batch(self, x: Any) -> None:
@@ -767,6 +767,10 @@ class Trainer:
             [stateless.get_current_value(v) for v in other],
             [stateless.get_current_value(v) for v in measured],
         )
+
+
+def _regularized(variables: list[Any]) -> bool:
+    return any(v.regularizer is not None for v in variables)
 
 
 class _Kept:

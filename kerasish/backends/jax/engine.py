@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -37,6 +38,13 @@ FLOAT_DTYPES = frozenset(
 
 
 def scalar(value: Any, dtype: str) -> Any:
+    if isinstance(value, complex):
+        return np.asarray(value).astype(dtype)[()]
+    return _scalar(value, dtype, type(value), math.copysign(1.0, value) if value == 0 else 0.0)
+
+
+@functools.lru_cache(maxsize=4096)
+def _scalar(value: Any, dtype: str, kind: type, sign: float) -> Any:
     return np.asarray(value).astype(native_dtype(dtype))[()]
 
 

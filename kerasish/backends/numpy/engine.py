@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -38,6 +40,13 @@ FLOAT_DTYPES = frozenset(
 
 
 def scalar(value: Any, dtype: str) -> Any:
+    if isinstance(value, complex):
+        return np.asarray(value).astype(dtype)[()]
+    return _scalar(value, dtype, type(value), math.copysign(1.0, value) if value == 0 else 0.0)
+
+
+@functools.lru_cache(maxsize=4096)
+def _scalar(value: Any, dtype: str, kind: type, sign: float) -> Any:
     return np.asarray(value).astype(numpy_dtype(dtype))[()]
 
 
