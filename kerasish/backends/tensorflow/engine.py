@@ -236,17 +236,16 @@ def scan(
 
         return unrolled(f, init, xs, n, reverse, unroll)
 
-    def step(i: Any, carry: Any) -> Any:
-        return f(carry, tree.map_structure(lambda x: None if x is None else tf.gather(x, i), xs))
-
-    _, sample = tf.nest.map_structure(
-        lambda x: x, _abstract(lambda c: step(tf.constant(0), c), init)
+    _, sample = _abstract(
+        lambda c: f(c, tree.map_structure(lambda x: None if x is None else x[0], xs)), init
     )
+    # Read from TensorArrays: the gradient of an index in a loop adds a full array at every step.
+    slices = [tf.TensorArray(x.dtype, n).unstack(x) for x in leaves]
     arrays = [tf.TensorArray(s.dtype, n, element_shape=s.shape) for s in _present(sample)]
 
     def advance(k: Any, carry: Any, arrays: Any) -> Any:
         i = n - 1 - k if reverse else k
-        carry, y = step(i, _filled(init, carry))
+        carry, y = f(_filled(init, carry), _filled(xs, [a.read(i) for a in slices]))
         written = [a.write(i, convert(v)) for a, v in zip(arrays, _present(y), strict=True)]
         return k + 1, _present(carry), written
 
