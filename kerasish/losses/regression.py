@@ -85,8 +85,9 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: Any = -1) -> Any:
         axis: the axis of the vectors.
 
     >>> import kerasish as keras
-    >>> keras.losses.cosine_similarity([[0.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 5.0]]).tolist()
-    [0.0, -1.0]
+    >>> loss = keras.losses.cosine_similarity([[3.0, 4.0], [0.0, 2.0]], [[5.0, 0.0], [0.0, 5.0]])
+    >>> [round(x, 4) for x in loss.tolist()]
+    [-0.6, -1.0]
     """
     return ops.negative(cosine(*pair(y_true, y_pred), axis))
 
