@@ -229,7 +229,7 @@ def hard_silu(x: Any) -> Any:
         x: a tensor.
 
     >>> import kerasish as keras
-    >>> keras.ops.hard_silu([-3.0, 3.0]).tolist()
+    >>> keras.ops.hard_silu([0.0, 3.0]).tolist()
     [0.0, 3.0]
     """
     return x * hard_sigmoid(x)

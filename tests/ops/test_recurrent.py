@@ -77,6 +77,7 @@ def reference(cell, p, mask=None, go_backwards=False, zero_output_for_mask=False
 MASKS = {
     "none": None,
     "ends": np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]], bool),
+    "both": np.array([[0, 1, 1, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], bool),
     "begins": np.array([[0, 0, 1, 1, 1], [0, 0, 0, 0, 0], [0, 1, 0, 1, 0]], bool),
 }
 masks = pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
@@ -93,8 +94,10 @@ def host(results):
     {}, {"go_backwards": True}, {"zero_output_for_mask": True}, {"unroll": True},
 ], ids=str)  # fmt: skip
 def test_values(cell, mask, options, backend):
-    for bias in (True, False):
+    for bias, zero in ((True, False), (False, False), (True, True)):
         p = inputs(cell, bias)
+        if zero:  # the states that padding in front leaves alone
+            p.update({k: np.zeros_like(v) for k, v in p.items() if k in ("h0", "c0")})
         got = host(CELLS[cell][0](**p, mask=mask, **options, **CELLS[cell][4]))
         want = reference(cell, p, mask, **{k: v for k, v in options.items() if k != "unroll"})
         for g, w in zip(got, want, strict=True):
@@ -154,12 +157,16 @@ def test_gradient(cell, mask, which):
 
 @cells
 @masks
-def test_gradients_agree(cell, mask, backend):
+@pytest.mark.parametrize("of_states", [True, False])
+def test_gradients_agree(cell, mask, of_states, backend):
     p = inputs(cell)
+    start = {}
+    if not of_states:
+        start = {k: np.zeros_like(p.pop(k)) for k in ("h0", "c0") if k in p}
     results = []
     for name in (backend, "numpy"):
         with config.backend_scope(name):
-            loss = loss_of(cell, list(p), mask, (0, 2), go_backwards=True)
+            loss = loss_of(cell, list(p), mask, (0, 2, 3), go_backwards=True, **start)
             _, grads = backends.active.value_and_grad(loss, [], list(p.values()))
             results.append(host(grads))
     for g, w in zip(*results, strict=True):

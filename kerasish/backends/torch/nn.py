@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from kerasish.backends import bodies
+from kerasish.backends.torch.recurrent import _gru_states as _gru_states
+from kerasish.backends.torch.recurrent import _lstm_states as _lstm_states
 
 relu, relu6, selu, sigmoid = torch.relu, F.relu6, torch.selu, torch.sigmoid
 leaky_relu, elu, celu, silu, glu = F.leaky_relu, F.elu, F.celu, F.silu, F.glu
@@ -66,39 +68,3 @@ def _attention(
         query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), bias,
         is_causal=is_causal, scale=scale, enable_gqa=query.shape[2] != key.shape[2],
     ).transpose(1, 2)
-
-
-def _lstm_states(
-    x: Any, h0: Any, c0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any,
-    unroll: bool,
-) -> Any:  # fmt: skip
-    if mask is not None:
-        args = (x, h0, c0, kernel, recurrent_kernel, bias, mask, unroll)
-        return bodies["_lstm_states"](*args)
-    weights = [kernel.T, recurrent_kernel.T]
-    if bias is not None:
-        weights += [bias, torch.zeros_like(bias)]
-    states, h, c = torch.lstm(
-        x, (h0[None], c0[None]), weights, bias is not None, 1, 0.0, torch.is_grad_enabled(), False,
-        True,
-    )  # fmt: skip
-    return states, h[0], c[0]
-
-
-def _gru_states(
-    x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any, unroll: bool
-) -> Any:
-    if mask is not None:
-        return bodies["_gru_states"](x, h0, kernel, recurrent_kernel, bias, mask, unroll)
-
-    def ordered(w: Any) -> Any:  # torch has the reset gate first
-        update, reset, candidate = w.chunk(3, -1)
-        return torch.cat([reset, update, candidate], -1)
-
-    weights = [ordered(kernel).T, ordered(recurrent_kernel).T]
-    if bias is not None:
-        weights += [*ordered(bias)]
-    states, h = torch.gru(
-        x, h0[None], weights, bias is not None, 1, 0.0, torch.is_grad_enabled(), False, True
-    )
-    return states, h[0]
