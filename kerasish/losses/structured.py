@@ -40,12 +40,13 @@ def circle(
         references, ref_labels = y_pred, y_true if ref_labels is None else ref_labels
     else:
         references = ops.convert_to_tensor(ref_embeddings, y_pred.dtype)
-    same = ops.equal(labels, ops.reshape(ops.cast(ref_labels, "int32"), (1, -1)))
+    ref_labels = ops.reshape(ops.cast(ref_labels, "int32"), (1, -1))
+    same = ops.equal(labels, ref_labels)
     positive, negative = same, ops.logical_not(same)
     if remove_diagonal:
-        n, m = ops.shape(positive)
-        itself = ops.equal(ops.expand_dims(ops.arange(n), 1), ops.expand_dims(ops.arange(m), 0))
-        positive = ops.logical_and(positive, ops.logical_not(itself))
+        row = ops.cumsum(ops.ones_like(labels), axis=0)
+        column = ops.cumsum(ops.ones_like(ref_labels), axis=1)
+        positive = ops.logical_and(positive, ops.not_equal(row, column))
 
     distance = ops.subtract(1.0, ops.matmul(y_pred, ops.transpose(references)))
     pull = ops.multiply(ops.relu(ops.add(distance, margin)), ops.subtract(distance, margin))

@@ -25,7 +25,7 @@ class Sum(Metric):
     14.0
     """
 
-    def __init__(self, name: str = "sum", dtype: Any = None):
+    def __init__(self, name: str | None = "sum", dtype: Any = None):
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", name="total")
 
@@ -61,7 +61,7 @@ class Mean(Metric):
     3.5
     """
 
-    def __init__(self, name: str = "mean", dtype: Any = None):
+    def __init__(self, name: str | None = "mean", dtype: Any = None):
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", name="total")
         self.count = self.add_variable((), "zeros", name="count")

@@ -8,6 +8,7 @@ import scipy.special
 from scipy.spatial.distance import cosine
 
 from kerasish import backends, errors, losses, ops
+from kerasish.core.symbolic import KerasTensor
 from tests.peer import keras_peer
 
 rng = np.random.default_rng(0)
@@ -262,6 +263,15 @@ def test_wrong_labels_are_told(backend):
         losses.BinaryCrossentropy(label_smoothing=2.0)(BIN, UNIT)
     with pytest.raises(ValueError, match="q is between"):
         losses.CategoricalGeneralizedCrossEntropy(q=1.0)
+
+
+@pytest.mark.parametrize("index", range(0, len(CASES), 2))
+def test_on_symbolic_tensors(index):
+    """A loss can be a part of a functional model."""
+    name, args, kwargs, expected = CASES[index]
+    specs = [KerasTensor((None, *a.shape[1:]), a.dtype.name) for a in args]
+    out = getattr(losses, name)(*specs, **kwargs)
+    assert len(out.shape) == np.ndim(expected) and out.dtype == "float32"
 
 
 def test_circle_with_references(backend):
