@@ -12,8 +12,8 @@ from kerasish.ops import (
 )
 from kerasish.ops.activation import *
 from kerasish.ops.attention import *
-from kerasish.ops.convolution import *
 from kerasish.ops.complex import polar
+from kerasish.ops.convolution import *
 from kerasish.ops.ctc import *
 from kerasish.ops.encoding import *
 from kerasish.ops.losses import *
