@@ -156,6 +156,13 @@ class _Spatial(Layer):
         return spatial_axes(self.dims + 2, self.data_format)
 
 
+def _without_data_format(self: Any) -> dict[str, Any]:
+    """The config of a layer whose features always come last."""
+    config = Layer.get_config(self)
+    config.pop("data_format", None)
+    return config
+
+
 class _ZeroPadding(_Spatial):
     def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any):
         super().__init__(data_format=data_format, **kwargs)
@@ -236,6 +243,8 @@ class Cropping1D(_Cropping):
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any):
         super().__init__(cropping, "channels_last", **kwargs)
 
+    get_config = _without_data_format
+
 
 class Cropping2D(_Cropping):
     """Cuts rows and columns off images."""
@@ -288,6 +297,8 @@ class UpSampling1D(_UpSampling):
     def __init__(self, size: int = 2, **kwargs: Any):
         super().__init__(size, "channels_last", **kwargs)
         self.size = size  # type: ignore[assignment]
+
+    get_config = _without_data_format
 
     def call(self, inputs: Any) -> Any:
         return ops.repeat(inputs, self.size, axis=1)
