@@ -76,8 +76,10 @@ def _attention(
     groups = query.shape[2] // key.shape[2]
     if groups > 1:
         key, value = repeat(key, groups, axis=2), repeat(value, groups, axis=2)
-    scores = einsum("btnh,bsnh->bnts", query, key)
-    scores = scale * (cast(scores, "float32") if dtype.endswith("16") else scores)
+    # Scaled first, lest half precision overflow in the product.
+    scores = einsum("btnh,bsnh->bnts", scale * query, key)
+    if dtype.endswith("16"):
+        scores = cast(scores, "float32")
     if soft_cap is not None:
         scores = soft_cap * tanh(scores / soft_cap)
     if bias is not None:

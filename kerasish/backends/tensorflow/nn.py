@@ -47,4 +47,4 @@ def one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> An
     where = tf.concat([where[:, :axis], labels, where[:, axis:]], 1)
     shape = tf.shape(x, tf.int64)
     shape = tf.concat([shape[:axis], [num_classes], shape[axis:]], 0)
-    return tf.SparseTensor(where, tf.ones(tf.shape(labels)[:1], dtype), shape)
+    return tf.sparse.reorder(tf.SparseTensor(where, tf.ones(tf.shape(labels)[:1], dtype), shape))
