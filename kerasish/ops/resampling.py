@@ -40,6 +40,7 @@ from kerasish.ops.numpy import (
     moveaxis,
     multiply,
     ones_like,
+    repeat,
     reshape,
     round,
     sinc,
@@ -181,6 +182,10 @@ def _resize_axis(x: Any, axis: int, after: int, method: str, antialias: bool) ->
     if type(before) is int and before == after:
         return x
     if method == "nearest":
+        if type(before) is int and after % before == 0:
+            return repeat(x, after // before, axis=len(x.shape) + axis)
+        if type(before) is int and before % after == 0:
+            return cut(x, axis, before // after // 2, None, before // after)
         # Exact in integers: floor((i + 1/2) * before / after).
         place = arange(after) if not isinstance(before, int) else np.arange(after)
         return take(x, (2 * place + 1) * before // (2 * after), axis=len(x.shape) + axis)
