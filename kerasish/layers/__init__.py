@@ -60,6 +60,13 @@ __getattr__, __dir__, __all__ = attach(
             "AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention "
             "MultiHeadAttention"
         ),
+        "kerasish.layers.preprocessing.images": (
+            "CenterCrop MaxNumBoundingBoxes RandomCrop Resizing"
+        ),
+        "kerasish.layers.preprocessing.geometry": (
+            "RandomElasticTransform RandomFlip RandomPerspective RandomRotation RandomShear "
+            "RandomTranslation RandomZoom"
+        ),
         "kerasish.layers.preprocessing.scaling": "Rescaling",
         "kerasish.layers.serialization": (
             "serialize deserialize"
