@@ -49,8 +49,8 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     0.8
     """
     name = config.get("class_name")
-    if isinstance(name, str) and name not in _BY_NAME and name.lower() in _BY_NAME:
-        config = {**config, "class_name": _BY_NAME[name.lower()].__name__}
+    if name in _BY_NAME:  # names in lower case are known too
+        config = {**config, "class_name": _BY_NAME[name].__name__}
     return serialization.deserialize_keras_object(config, custom_objects=custom_objects)
 
 

@@ -16,6 +16,7 @@ from kerasish import backends, dtypes, ops
 from kerasish.backends import leafwise
 from kerasish.backends.leafwise import Group
 from kerasish.core import scope
+from kerasish.core.op import tensor
 from kerasish.core.operation import snake_case
 from kerasish.core.variable import Variable
 from kerasish.errors import InvalidArgument, NotBuilt, ShapeError
@@ -361,8 +362,7 @@ class Optimizer:
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Updates one variable. An optimizer in Keras' form overrides this."""
-        rate = getattr(learning_rate, "value", learning_rate)
-        hyper = self.hyper(rate, self._step(self._iterations.value))
+        hyper = self.hyper(tensor(learning_rate), self._step(self._iterations.value))
         leafwise.apply_rule(self._group([variable], self.rule_of(variable)), [gradient], hyper)
 
     # A step -----------------------------------------------------------------------------------
@@ -469,8 +469,8 @@ class Optimizer:
                 "loss depend on them?",
                 stacklevel=3,
             )
-        convert = backends.active.convert
-        return [v for v, _ in pairs], [convert(getattr(g, "value", g), v.dtype) for v, g in pairs]
+        cast = backends.active.cast
+        return [v for v, _ in pairs], [cast(tensor(g), v.dtype) for v, g in pairs]
 
     def _plan(self, variables: list[Any], grads: list[Any]) -> Plan:
         last = self._last
@@ -546,7 +546,7 @@ class Optimizer:
     def _update_steps(self, plan: Plan, grads: list[Any], rate: Any) -> None:
         """The update by an `update_step` in Keras' form."""
         for group, _, decay in plan.shrunk:
-            backends.active.apply_rule(group, group.params, None, rate * decay)
+            backends.active.apply_rule(group, [v.value for v in group.params], None, rate * decay)
         rate = backends.active.convert(rate, "float32")
         for grad, variable in zip(grads, plan.variables, strict=True):
             self.update_step(grad, variable, rate)

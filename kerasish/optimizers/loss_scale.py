@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from kerasish import backends, ops
+from kerasish.core.op import tensor
 from kerasish.optimizers.base import Optimizer, check
-from kerasish.optimizers.plan import nothing, when
+from kerasish.optimizers.plan import when
 from kerasish.saving import serialization
 
 
@@ -84,7 +85,7 @@ class LossScaleOptimizer(Optimizer):
         if trainable_variables is not None:
             self.build(variables)
         active = backends.active
-        grads = [g if g is None else active.convert(getattr(g, "value", g)) for g in grads]
+        grads = [g if g is None else tensor(g) for g in grads]
         finite = functools.reduce(
             ops.logical_and, [ops.all(ops.isfinite(g)) for g in grads if g is not None], True
         )

@@ -131,6 +131,8 @@ def test_numbers_and_state_are_keras(backend, name, options, common):
     if backend in ("jax", "tensorflow") and common not in ("plain", "all", "schedule"):
         pytest.skip("compiled afresh for each case: the options' combination is enough here")
     keras = keras_peer()
+    if name == "ScheduleFreeAdamW" and keras.config.backend() not in ("numpy", "jax"):
+        pytest.skip("Keras' own backends disagree here: in-place ones average before the step")
     options = {"learning_rate": RATE, **options, **COMMON[common]}
     weights, grads = data()
     results = []

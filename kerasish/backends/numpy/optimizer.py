@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import backends
 from kerasish.backends import leafwise, state
 from kerasish.backends.leafwise import Group, scaled
 

@@ -66,7 +66,7 @@ def _sgd(o: Any, params: Any, grads: Any, slots: Any, rate: float, decay: Any) -
         torch._foreach_add_(params, grads, alpha=-rate)
         return
     (momentum,) = slots
-    if o.nesterov:
+    if o.nesterov or not o.momentum:
         torch._foreach_mul_(momentum, o.momentum)
         torch._foreach_add_(momentum, grads, alpha=-rate)
         torch._foreach_add_(params, momentum, alpha=o.momentum)
