@@ -176,7 +176,7 @@ def depthwise_convolution(x: Any, kernel: Any, strides: Any, pads: Any, dilation
     places = windows.places(x.shape[1:-1], window, strides, pads, dilation)
     out = np.zeros((x.shape[0], *places, c), x.dtype)
     weights = np.repeat(kernel, places[-1], -2)  # so that products run over whole rows
-    for images, chunks in blocks(len(x), places[0], 3 * math.prod(places[1:]) * c * x.itemsize):
+    for images, chunks in blocks(len(x), places[0], math.prod(places[1:]) * c * x.itemsize):
         padded = surround(x[images], pads)
         for rows in chunks:
             part = out[images, rows]
@@ -191,7 +191,7 @@ def depthwise_kernel(x: Any, g: Any, window: Any, strides: Any, pads: Any, dilat
     """x [n, *sizes, c], g [n, *places, c] -> [*window, 1, c]."""
     places, c = g.shape[1:-1], x.shape[-1]
     total = np.zeros((*window, 1, c), x.dtype)
-    for images, chunks in blocks(len(x), places[0], 3 * math.prod(places[1:]) * c * g.itemsize):
+    for images, chunks in blocks(len(x), places[0], math.prod(places[1:]) * c * g.itemsize):
         padded = surround(x[images], pads)
         for rows in chunks:
             part = g[images, rows]
@@ -210,7 +210,7 @@ def depthwise_input(
     n, *places, c = g.shape
     out = np.zeros((n, *(m + lo + hi for m, (lo, hi) in zip(sizes, pads, strict=True)), c), g.dtype)
     weights = np.repeat(kernel, places[-1], -2)  # so that products run over whole rows
-    for images, chunks in blocks(n, places[0], 3 * math.prod(places[1:]) * c * g.itemsize):
+    for images, chunks in blocks(n, places[0], math.prod(places[1:]) * c * g.itemsize):
         for rows in chunks:
             part = g[images, rows]
             for tap in np.ndindex(*kernel.shape[:-2]):

@@ -12,8 +12,8 @@ from kerasish.backends import bodies
 def _batch_norm_train(x: Any, gamma: Any, beta: Any, axes: Any, epsilon: float) -> Any:
     rank = x.shape.rank
     (axis,) = set(range(rank)) - {a % rank for a in axes}
-    if rank == 2 or axis != rank - 1 or x.dtype != tf.float32 or epsilon < 1.01e-5:
-        # The kernel is for images, and on a GPU for no smaller epsilon.
+    if axis != rank - 1 or x.dtype != tf.float32 or epsilon < 1.01e-5:
+        # What the kernel does not take; the epsilon only on a GPU.
         return bodies["_batch_norm_train"](x, gamma, beta, axes, epsilon)
     c = x.shape[-1]
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
