@@ -68,6 +68,9 @@ __getattr__, __dir__, __all__ = attach(
             "RandomTranslation RandomZoom"
         ),
         "kerasish.layers.preprocessing.scaling": "Rescaling",
+        "kerasish.layers.preprocessing.text": "TextVectorization",
+        "kerasish.layers.preprocessing.lookup": "IntegerLookup StringLookup",
+        "kerasish.layers.preprocessing.categories": "CategoryEncoding HashedCrossing Hashing",
         "kerasish.layers.serialization": (
             "serialize deserialize"
         ),
