@@ -67,7 +67,17 @@ __getattr__, __dir__, __all__ = attach(
             "RandomElasticTransform RandomFlip RandomPerspective RandomRotation RandomShear "
             "RandomTranslation RandomZoom"
         ),
+        "kerasish.layers.preprocessing.color": (
+            "AutoContrast RandomBrightness RandomColorDegeneration RandomColorJitter "
+            "RandomContrast RandomErasing RandomGaussianBlur RandomGrayscale RandomHue "
+            "RandomInvert RandomPosterization RandomSaturation RandomSharpness Solarization"
+        ),
+        "kerasish.layers.preprocessing.equalization": (
+            "ContrastLimitedAdaptiveHistogramEqualization Equalization"
+        ),
         "kerasish.layers.preprocessing.scaling": "Rescaling",
+        "kerasish.layers.preprocessing.pipeline": "Pipeline",
+        "kerasish.layers.preprocessing.numbers": "Discretization Normalization",
         "kerasish.layers.preprocessing.text": "TextVectorization",
         "kerasish.layers.preprocessing.lookup": "IntegerLookup StringLookup",
         "kerasish.layers.preprocessing.categories": "CategoryEncoding HashedCrossing Hashing",
