@@ -103,7 +103,7 @@ class StatelessScope:
     >>> import kerasish as keras
     >>> v = keras.Variable([1.0])
     >>> with keras.StatelessScope([(v, keras.ops.ones((1,)) * 5)]) as scope:
-    ...     v.assign(v + 1)
+    ...     _ = v.assign(v + 1)
     >>> scope.get_current_value(v).tolist(), v.numpy().tolist()
     ([6.0], [1.0])
     """
