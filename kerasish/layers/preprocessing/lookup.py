@@ -132,8 +132,8 @@ class IndexLookup(HostLayer):
 
     @property
     def _specials(self) -> list[Any]:
-        mask = [self.mask_token] if self.mask_token is not None and self.output_mode == "int" else []
-        return mask + [self.oov_token] * self.num_oov_indices
+        masked = self.mask_token is not None and self.output_mode == "int"
+        return [self.mask_token] * masked + [self.oov_token] * self.num_oov_indices
 
     def _read(self, vocabulary: Any) -> list[Any]:
         """A vocabulary from a file (a term a line), an array or a list."""
