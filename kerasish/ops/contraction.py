@@ -14,7 +14,7 @@ from kerasish import ops
 from kerasish.backends.shapes import axes_of
 from kerasish.core.op import op
 from kerasish.errors import InvalidArgument, ShapeError
-from kerasish.ops.core import cast, convert_to_tensor, dtype, shape
+from kerasish.ops.core import NARROW, cast, convert_to_tensor, dtype, shape
 from kerasish.ops.manipulation import (
     broadcast_to,
     diagonal,
@@ -61,18 +61,25 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
 
 @op(common="*operands")
 def _promoted_einsum(subscripts: str, operands: Any) -> Any:
-    """`einsum` of tensors of one dtype. Bytes are summed as int32, as sums of many overflow."""
-    kind = dtype(operands[0])
-    if kind == "int8":
+    """`einsum` of tensors of one dtype. Bytes become int32, as sums of many of them overflow."""
+    if dtype(operands[0]) == "int8":
         operands = [cast(x, "int32") for x in operands]
-    elif kind == "bool":
-        return cast(_einsum(subscripts, [cast(x, "int32") for x in operands]), "bool")
+    return _contract(subscripts, operands)
+
+
+def _contract(subscripts: str, operands: Any) -> Any:
+    """`_einsum` of any dtype: the small integer types and bool are computed as int32."""
+    kind = dtype(operands[0])
+    if kind in NARROW:
+        return cast(_einsum(subscripts, [cast(x, "int32") for x in operands]), kind)
+    if kind.startswith("uint"):
+        return cast(_einsum(subscripts, [cast(x, "int64") for x in operands]), kind)
     return _einsum(subscripts, operands)
 
 
-@op(common="*operands")
+@op
 def _einsum(subscripts: str, operands: Any) -> Any:
-    """The primitive of `einsum`."""
+    """The primitive of `einsum`, of tensors of one floating, complex or large integer dtype."""
 
 
 @op(common="x1 x2")
@@ -101,7 +108,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     for a, b in zip(sum1, sum2, strict=True):
         second[b] = first[a]
     out = [c for c in (*first, *second) if (c in first) != (c in second)]
-    return _einsum(f"{first},{''.join(second)}->{''.join(out)}", [x1, x2])
+    return _contract(f"{first},{''.join(second)}->{''.join(out)}", [x1, x2])
 
 
 @op(common="x1 x2")

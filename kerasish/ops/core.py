@@ -16,6 +16,8 @@ __all__ = [
     "cast", "convert_to_numpy", "convert_to_tensor", "dtype", "is_tensor", "saturate_cast",
     "shape", "stop_gradient",
 ]  # fmt: skip
+NARROW = ("bool", "int8", "uint8", "int16", "uint16")
+"""The types that int32 holds, for which not every engine has every kernel."""
 
 
 def convert_to_tensor(

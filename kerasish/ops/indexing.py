@@ -11,7 +11,7 @@ from kerasish import backends, ops
 from kerasish.backends.shapes import axis_of
 from kerasish.core.op import op
 from kerasish.errors import InvalidArgument, ShapeError
-from kerasish.ops.core import cast, dtype, shape
+from kerasish.ops.core import NARROW, cast, dtype, shape
 from kerasish.ops.manipulation import (
     concatenate,
     expand_dims,
@@ -168,6 +168,10 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
             f"scatter_update: indices of depth {depth} (the size of their last axis) into a tensor "
             f"of {len(inputs.shape)} axes."
         )
+    if dtype(inputs) == "bool" and reduction:  # a sum is "or", a product "and"
+        inputs, updates = cast(inputs, "int32"), cast(updates, "int32")
+        reduction = {"add": "max", "mul": "min"}.get(reduction, reduction)
+        return cast(_scatter(inputs, indices, updates, reduction), "bool")
     return _scatter(inputs, indices, updates, reduction)
 
 
@@ -253,6 +257,8 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
         )
     if side not in ("left", "right"):
         raise InvalidArgument(f"searchsorted: side is 'left' or 'right', got {side!r}.")
+    if dtype(values) in NARROW:
+        sorted_sequence, values = cast(sorted_sequence, "int32"), cast(values, "int32")
     return _searchsorted(sorted_sequence, values, side)
 
 
@@ -292,8 +298,6 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
     if 0 in x2.shape:
         found = ops.zeros(shape(x1), "bool")
     else:
-        if dtype(x1) == "bool":
-            x1, x2 = cast(x1, "int32"), cast(x2, "int32")
         known = sort(x2, None)
         last = ops.subtract(ops.size(known), 1)
         places = ops.minimum(searchsorted(known, x1), last)

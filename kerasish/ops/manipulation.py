@@ -680,10 +680,12 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """
     if len(x.shape) != 1:
         raise ShapeError(f"vander takes a vector, got the shape {tuple(x.shape)}.")
-    powers = ops.arange(shape(x)[0] if N is None else N, dtype="int32")
-    if not increasing:
-        powers = flip(powers)
-    return cast(ops.power(expand_dims(x, 1), powers), ops.dtype(x))
+    n = shape(x)[0] if N is None else N
+    x = expand_dims(x, 1)
+    powers = ops.power(x, ops.arange(1, n, dtype="int32"))
+    columns = concatenate([ops.ones_like(x), cast(powers, ops.dtype(x))], 1)
+    columns = ops.get_item(columns, (slice(None), slice(0, n)))
+    return columns if increasing else flip(columns, 1)
 
 
 # Along an axis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -98,8 +99,38 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
 
 
 def _scatter(inputs: Any, indices: Any, updates: Any, reduction: str | None) -> Any:
-    at = inputs.at[tuple(jnp.moveaxis(indices, -1, 0))]
-    return getattr(at, reduction or "set")(updates)
+    at = inputs.at[_places(indices)]
+    if reduction in (None, "add"):
+        return getattr(at, reduction or "set")(updates)
+    return _combine(inputs, indices, updates, reduction)
+
+
+def _places(indices: Any) -> tuple[Any, ...]:
+    return tuple(jnp.moveaxis(indices, -1, 0))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _combine(inputs: Any, indices: Any, updates: Any, reduction: str) -> Any:
+    """A scatter by "mul", "max" or "min", for which JAX itself has no gradient."""
+    return getattr(inputs.at[_places(indices)], reduction)(updates)
+
+
+def _combine_forward(inputs: Any, indices: Any, updates: Any, reduction: str) -> Any:
+    ans = _combine(inputs, indices, updates, reduction)
+    return ans, (ans, inputs, indices, updates)
+
+
+def _combine_backward(reduction: str, saved: Any, g: Any) -> Any:
+    ans, inputs, indices, updates = saved
+    key = _places(indices)
+    if reduction == "mul":
+        zero = updates == 0  # the quotient, where it exists
+        others = jnp.where(zero, inputs[key], ans[key] / jnp.where(zero, 1, updates))
+        return _combine(g, indices, updates, "mul"), None, g[key] * others
+    return jnp.where(inputs == ans, g, 0), None, jnp.where(updates == ans[key], g[key], 0)
+
+
+_combine.defvjp(_combine_forward, _combine_backward)
 
 
 def sort(x: Any, axis: int | None) -> Any:

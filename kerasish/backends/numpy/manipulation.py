@@ -125,7 +125,10 @@ def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tupl
 
 
 def _einsum(subscripts: str, operands: Any) -> Any:
-    """Products of two by BLAS, in the cheapest order."""
+    """Products of two by BLAS, in the cheapest order; two-byte floats are summed as float32."""
+    dtype = operands[0].dtype
+    if dtype.itemsize == 2 and dtype.kind not in "iu":
+        return _einsum(subscripts, [x.astype(np.float32) for x in operands]).astype(dtype)
     first, products, final = plan(subscripts, tuple([x.shape for x in operands]))
     operands = [_simplified(x, steps) for x, steps in zip(operands, first, strict=True)]
     for i, j, pair in products:
@@ -137,7 +140,12 @@ def _einsum(subscripts: str, operands: Any) -> Any:
 
 def _simplified(x: Any, steps: Any) -> Any:
     for name, axes in steps:
-        x = np.diagonal(x, 0, *axes) if name == "diagonal" else getattr(np, name)(x, axis=axes)
+        if name == "diagonal":
+            x = np.diagonal(x, 0, *axes)
+        elif name == "squeeze":
+            x = np.squeeze(x, axes)
+        else:
+            x = np.sum(x, axes, x.dtype)
     return x
 
 

@@ -50,7 +50,8 @@ def transpose(x: Any, axes: Any) -> Spec:
 def broadcast_to(x: Any, shape: Any) -> Spec:
     shape = tuple(shape)
     if len(shape) < x.ndim or any(
-        n not in (1, m) and type(n) is not Unknown for n, m in zip(x.shape[::-1], shape[::-1], strict=False)
+        n not in (1, m) and type(n) is not Unknown
+        for n, m in zip(x.shape[::-1], shape[::-1], strict=False)
     ):
         raise ShapeError(f"A tensor of shape {x.shape} does not broadcast to {shape}.")
     return Spec(shape, x.dtype)

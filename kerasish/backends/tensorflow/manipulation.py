@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from kerasish.backends.shapes import (
     axes_of,
-    axes_taken,
     axis_of,
     expand_key,
     is_array_index,
@@ -39,7 +38,7 @@ def reshape(x: Any, newshape: Any) -> Any:
 
 
 def transpose(x: Any, axes: Any) -> Any:
-    return tf.transpose(x, axes)
+    return tf.transpose(x, axes if axes is None else axes_of(list(axes), len(x.shape)))
 
 
 def expand_dims(x: Any, axis: Any) -> Any:
@@ -54,6 +53,10 @@ def squeeze(x: Any, axis: Any) -> Any:
 
 
 def _view(x: Any, dtype: str) -> Any:
+    if x.dtype == tf.bool:
+        x = tf.cast(x, "uint8")
+    if dtype == "bool":
+        return tf.cast(_view(x, "uint8"), "bool")
     old, new = x.dtype.size, tf.as_dtype(dtype).size
     if old < new:
         *rest, n = shape(x)
@@ -164,7 +167,7 @@ def get_item(x: Any, key: Any) -> Any:
 
 
 def _is_mask(k: Any) -> bool:
-    return axes_taken(k) != 1 or k.dtype in (tf.bool, np.bool_)
+    return is_array_index(k) and k.dtype in (tf.bool, np.bool_)
 
 
 def _inside(indices: Any, size: Any) -> Any:
@@ -256,9 +259,6 @@ def _bincount_length(x: Any, minlength: int) -> Any:
 
 
 def _einsum(subscripts: str, operands: Any) -> Any:
-    kind = operands[0].dtype
-    if kind in (tf.int16, tf.uint16):
-        return tf.cast(tf.einsum(subscripts, *(tf.cast(x, "int32") for x in operands)), kind)
     return tf.einsum(subscripts, *operands)
 
 

@@ -215,7 +215,7 @@ def _bincount_length(x: Any, minlength: int) -> int:
 
 
 def _einsum(subscripts: str, operands: Any) -> Any:
-    return torch.einsum(subscripts, *operands)
+    return torch.einsum(subscripts, *operands).to(operands[0].dtype)
 
 
 def _slide(x: Any, window: Any) -> Any:
