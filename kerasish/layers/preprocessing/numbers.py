@@ -209,11 +209,11 @@ class Discretization(Layer):
     def update_state(self, data: Any) -> None:
         """Takes a batch into the sketch: (points, what each of them weighs), sorted."""
         x = np.sort(values(data).astype("float32"), axis=None)
-        new = np.stack([x, np.ones_like(x)])
+        new = _thinned(np.stack([x, np.ones_like(x)]), self.epsilon)
         if self._sketch.shape[1]:
             new = np.concatenate([self._sketch, new], axis=1)
-            new = new[:, np.argsort(new[0], kind="stable")]
-        self._sketch = _thinned(new, self.epsilon)
+            new = _thinned(new[:, np.argsort(new[0], kind="stable")], self.epsilon)
+        self._sketch = new
 
     def finalize_state(self) -> None:
         """Makes the boundaries."""
