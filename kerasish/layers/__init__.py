@@ -75,6 +75,9 @@ __getattr__, __dir__, __all__ = attach(
         "kerasish.layers.preprocessing.equalization": (
             "ContrastLimitedAdaptiveHistogramEqualization Equalization"
         ),
+        "kerasish.layers.preprocessing.mixing": (
+            "AugMix CutMix MixUp RandAugment"
+        ),
         "kerasish.layers.preprocessing.scaling": "Rescaling",
         "kerasish.layers.preprocessing.pipeline": "Pipeline",
         "kerasish.layers.preprocessing.numbers": "Discretization Normalization",
