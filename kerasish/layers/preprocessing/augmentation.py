@@ -59,7 +59,7 @@ class ImageLayer(Layer):
         return self._transform(data, training)
 
     def _transform(self, data: dict[str, Any], training: bool) -> dict[str, Any]:
-        images = data["images"]
+        images = ops.convert_to_tensor(data["images"])
         if len(images.shape) not in (3, 4):
             raise ShapeError(
                 f"{type(self).__name__} takes an image (3 axes) or a batch of images (4 axes), "
@@ -88,6 +88,8 @@ class ImageLayer(Layer):
             if flat:
                 x = ops.expand_dims(x, self.axes[2])
             x = getattr(self, f"transform_{name}")(x, transformation, training)
+            if name == "images" and not self.keeps_dtype:
+                x = ops.cast(x, self.compute_dtype)  # NumPy widens bfloat16 beside Python floats
             if flat:
                 x = ops.squeeze(x, self.axes[2])
             data[name] = ops.squeeze(x, 0) if single else x
