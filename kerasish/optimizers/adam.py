@@ -149,7 +149,7 @@ class Nadam(Optimizer):
     >>> weight = keras.Variable([1.0])
     >>> keras.optimizers.Nadam(0.1).apply([keras.ops.array([5.0])], [weight])
     >>> round(float(weight.numpy()[0]), 4)
-    0.9
+    0.8937
     """
 
     options = ("beta_1", "beta_2", "epsilon")

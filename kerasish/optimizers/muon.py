@@ -37,8 +37,8 @@ class Muon(Optimizer):
     >>> weight = keras.Variable([[0.0, 0.0], [0.0, 0.0]], name="kernel")
     >>> optimizer = keras.optimizers.Muon(0.1, weight_decay=None)
     >>> optimizer.apply([keras.ops.eye(2) * 5.0], [weight])
-    >>> weight.numpy().round(2).tolist() == [[-0.02, 0.0], [0.0, -0.02]]
-    True
+    >>> [round(float(x), 3) for x in weight.numpy().diagonal()]
+    [-0.031, -0.031]
     """
 
     options = (

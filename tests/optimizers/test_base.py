@@ -77,6 +77,26 @@ def test_missing_gradients_are_left_out_and_warned_about_once(backend):
         optimizer.apply([None, None], [kernel, bias])
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_sparse_gradients_of_a_tensorflow_tape(compiled):
+    tf = pytest.importorskip("tensorflow")
+    with config.backend_scope("tensorflow"):
+        table = Variable(np.zeros((4, 2), "float32"), name="table")
+        optimizer = Adam(0.5, global_clipnorm=1.0)
+        optimizer.build([table])
+
+        def step():
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.gather(table.value, [1, 1, 3]))
+            grads = tape.gradient(loss, [table.value])
+            assert isinstance(grads[0], tf.IndexedSlices)
+            optimizer.apply(grads, [table])
+
+        (tf.function(step) if compiled else step)()
+        wanted = [[0.0, 0.0], [-0.5, -0.5], [0.0, 0.0], [-0.5, -0.5]]
+        np.testing.assert_allclose(table.numpy(), wanted, rtol=1e-5)
+
+
 def test_wrong_calls_say_what_is_wrong(backend):
     kernel, bias = two()
     optimizer = SGD(0.1)

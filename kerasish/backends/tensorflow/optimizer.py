@@ -16,7 +16,6 @@ __all__ = ["apply_rule", "norms", "number", "scaled", "set_number"]
 
 
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
-    grads = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads]
     if state.current is not None:  # values are lent: they must not be written to
         return leafwise.apply_rule(group, grads, hyper, decay)
     if not tf.executing_eagerly():
@@ -36,7 +35,7 @@ def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None
 
 def _update(group: Group, grads: Sequence[Any], hyper: Any, decay: Any) -> None:
     kernel = _KERNELS.get(group.kernel)
-    if kernel is None:
+    if kernel is None or getattr(group.settings, "amsgrad", False):  # which XLA has no kernel for
         return leafwise.apply_rule(group, grads, hyper, decay)
     hyper, decay = leafwise.in_dtype((hyper, decay), group.dtype)
     for variable, grad, held in zip(group.params, grads, group.slots, strict=True):
@@ -58,16 +57,12 @@ def _sgd(o: Any, param: Any, grad: Any, slots: Any, rate: Any) -> None:
 
 def _adam(o: Any, param: Any, grad: Any, slots: Any, rate: Any) -> None:
     # The rate has the bias corrections in it: powers of 0 make the kernel's own ones 1.
-    m, v, *peaks = slots
+    m, v = slots
     constant = functools.partial(tf.constant, dtype=grad.dtype)
-    settings = dict(
+    tf.raw_ops.ResourceApplyAdam(
         var=param, m=m, v=v, beta1_power=constant(0), beta2_power=constant(0), lr=rate,
         beta1=constant(o.beta_1), beta2=constant(o.beta_2), epsilon=constant(o.epsilon), grad=grad,
     )  # fmt: skip
-    if peaks:
-        tf.raw_ops.ResourceApplyAdamWithAmsgrad(vhat=peaks[0], **settings)
-    else:
-        tf.raw_ops.ResourceApplyAdam(**settings)
 
 
 _KERNELS = {"sgd": _sgd, "adam": _adam}
