@@ -21,7 +21,10 @@ for _gpu in tf.config.list_physical_devices("GPU"):
 
 
 def is_tensor(x: Any) -> bool:
-    return tf.is_tensor(x) and not hasattr(type(x), "_is_variable")
+    # The sparse gradient of a gather is made dense where it is converted.
+    return tf.is_tensor(x) and not (
+        isinstance(x, tf.IndexedSlices) or hasattr(type(x), "_is_variable")
+    )
 
 
 def native_dtype(name: str) -> tf.DType:
@@ -48,6 +51,8 @@ def explainable(error: Exception) -> bool:
 
 
 def convert(x: Any, dtype: str | None = None) -> Any:
+    if isinstance(x, tf.IndexedSlices):
+        x = tf.convert_to_tensor(x)
     if is_tensor(x):
         return x if dtype is None else cast(x, dtype)
     if type(x) in (list, tuple) and any(is_tensor(leaf) for leaf in tree.flatten(x)):
