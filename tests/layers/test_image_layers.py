@@ -232,3 +232,10 @@ def test_bounding_boxes_get_a_number(backend):
 def test_mistakes_are_told(make):
     with pytest.raises(InvalidArgument):
         make()
+
+
+@every
+def test_half_precision_and_lists(make):
+    out = make(dtype="mixed_bfloat16")(IMAGES)
+    assert keras.backend.standardize_dtype(out.dtype) == "bfloat16"
+    assert host(make()(IMAGES[0].tolist())).ndim == 3
