@@ -13,10 +13,9 @@ from kerasish.version import __version__
 __getattr__, __dir__, _names = attach(
     __name__,
     modules=(
-        "activations applications backend callbacks config constraints datasets distillation "
-        "distribution dtype_policies export initializers layers legacy losses metrics "
-        "mixed_precision models ops optimizers preprocessing quantizers random regularizers "
-        "saving tree utils visualization wrappers"
+        "activations backend callbacks config constraints datasets dtype_policies initializers "
+        "layers losses metrics mixed_precision models ops optimizers random regularizers saving "
+        "tree utils"
     ),
     names={
         "kerasish.models.function": "Function",
@@ -35,7 +34,6 @@ __getattr__, __dir__, _names = attach(
         "kerasish.metrics": "Metric",
         "kerasish.models": "Model Sequential",
         "kerasish.optimizers": "Optimizer",
-        "kerasish.quantizers": "Quantizer",
         "kerasish.regularizers": "Regularizer",
         "kerasish.backends": "register_backend",
         "kerasish.version": "version",
@@ -46,34 +44,25 @@ __all__ = ["__version__", *_names]
 if TYPE_CHECKING:
     from kerasish import (
         activations,
-        applications,
         backend,
         callbacks,
         config,
         constraints,
         datasets,
-        distillation,
-        distribution,
         dtype_policies,
-        export,
         initializers,
         layers,
-        legacy,
         losses,
         metrics,
         mixed_precision,
         models,
         ops,
         optimizers,
-        preprocessing,
-        quantizers,
         random,
         regularizers,
         saving,
         tree,
         utils,
-        visualization,
-        wrappers,
     )
     from kerasish.backends import register_backend
     from kerasish.core.operation import Operation
@@ -92,6 +81,5 @@ if TYPE_CHECKING:
     from kerasish.models import Model, Sequential
     from kerasish.models.function import Function
     from kerasish.optimizers import Optimizer
-    from kerasish.quantizers import Quantizer
     from kerasish.regularizers import Regularizer
     from kerasish.version import version

@@ -371,7 +371,8 @@ def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]
         got = ", ".join(f"{n}={describe(x)}" for n, x in arguments)
     except Exception:
         raise error from None
-    kind = DTypeError if isinstance(error, TypeError) else InvalidArgument
     reason = str(error).strip().splitlines()
+    about_shapes = "shape" in str(error)  # JAX tells of those by TypeError as well
+    kind = DTypeError if isinstance(error, TypeError) and not about_shapes else InvalidArgument
     raise kind(f"ops.{name}({got}) failed: {reason[0] if reason else type(error).__name__}"
                ) from error

@@ -329,13 +329,6 @@ class Model(Trainer, Layer):
 
         load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
-    def export(self, filepath: Any, format: str = "tf_saved_model", verbose: Any = None,
-               input_signature: Any = None, **kwargs: Any) -> None:  # fmt: skip
-        """Writes an inference-only artifact for other runtimes."""
-        from kerasish.export import export_model
-
-        export_model(self, filepath, format, verbose, input_signature, **kwargs)
-
     def reset_states(self) -> None:
         """Resets the states of stateful layers."""
         for layer in self._flatten_layers(include_self=False):

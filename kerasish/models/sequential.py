@@ -41,11 +41,8 @@ class Sequential(Model):
         if isinstance(layer, KerasTensor) and layer.node is not None:
             layer = layer.node.operation
         if not isinstance(layer, Layer):
-            if callable(layer) and not isinstance(layer, type):
-                if isinstance(layer, Operation):
-                    layer = _as_layer(layer)
-                elif type(layer).__module__.partition(".")[0] in ("torch", "tensorflow"):
-                    layer = _as_layer(layer)
+            if isinstance(layer, Operation):
+                layer = _as_layer(layer)
             if not isinstance(layer, Layer):
                 raise InvalidArgument(
                     f"Sequential takes layers, got {layer!r} of type {type(layer).__name__}. Wrap "
@@ -209,12 +206,10 @@ class Sequential(Model):
         return _unpickle, (type(self), self.get_config(), weights, self.get_compile_config())
 
 
-def _as_layer(operation: Any) -> Layer:
+def _as_layer(operation: Operation) -> Layer:
     from kerasish import layers
 
-    if isinstance(operation, Operation):
-        return layers.Lambda(operation, name=operation.name)
-    return layers.TorchModuleWrapper(operation)
+    return layers.Lambda(operation, name=operation.name)
 
 
 __all__ = ["Functional", "Sequential"]

@@ -79,7 +79,7 @@ def save_model(
     if not str(filepath).endswith(".keras"):
         raise InvalidArgument(
             f"A model file ends in .keras, got {str(filepath)!r}. For weights alone use "
-            "model.save_weights('....weights.h5'); for other runtimes model.export(path)."
+            "model.save_weights('....weights.h5')."
         )
     path = _target(filepath, overwrite)
     config = serialization.serialize_keras_object(model)

@@ -4,7 +4,6 @@ from kerasish._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
-    modules="bounding_boxes legacy",
     names={
         "kerasish.saving.object_registration": (
             "CustomObjectScope custom_object_scope get_custom_objects get_registered_name "
