@@ -17,16 +17,16 @@ def show(images, labels, guesses):
     ))
 
 
-def main(epochs=12):
+def main(epochs=24):
     keras.utils.set_random_seed(0)
     (x, y), (x_test, y_test) = keras.datasets.digits.load_data()
     model = keras.Sequential([
         keras.Input((8, 8)),
         keras.layers.Rescaling(1 / 16),
         keras.layers.Reshape((8, 8, 1)),
-        keras.layers.Conv2D(32, 3, activation="relu", padding="same"),
+        keras.layers.Conv2D(16, 3, activation="relu", padding="same"),
         keras.layers.MaxPooling2D(),
-        keras.layers.Conv2D(64, 3, activation="relu", padding="same"),
+        keras.layers.Conv2D(32, 3, activation="relu", padding="same"),
         keras.layers.Flatten(),
         keras.layers.Dropout(0.25),
         keras.layers.Dense(10),
@@ -37,7 +37,7 @@ def main(epochs=12):
         metrics=["accuracy"],
     )
     print(f"Training on the {keras.config.backend()} backend")
-    model.fit(x, y, epochs=epochs, batch_size=64, validation_split=0.1)
+    model.fit(x, y, epochs=epochs, batch_size=32, validation_split=0.1)
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     guesses = model.predict(x_test[:5], verbose=0).argmax(-1)
     show(x_test[:5], y_test[:5], guesses)
