@@ -73,8 +73,7 @@ def test_second_derivatives(name):
         np.testing.assert_allclose(second, (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-6)
 
 
-DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float16",
-          "bfloat16", "float32")  # fmt: skip
+DTYPES = ("bool", "int8", "uint16", "int64", "float16", "bfloat16")
 NUMBERS = np.array([[3, 1, 2, 0], [1, 0, 3, 2], [0, 1, 1, 3], [2, 2, 0, 1]])
 OF_ANY_DTYPE = {
     **{name: FUNCTIONS[name] for name in (
@@ -118,8 +117,8 @@ def results(f, x):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dtypes_agree(dtype, backend):
     """One dtype and one value for every engine, NumPy's among them, and for shape inference."""
-    if backend == "torch" and dtype in ("uint16", "uint32"):
-        pytest.skip("torch has hardly any kernels for these")
+    if (backend, dtype) == ("torch", "uint16"):
+        pytest.skip("torch has hardly any kernels for it")
     x = NUMBERS.astype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
     for name, f in OF_ANY_DTYPE.items():
         if (backend, dtype, name) == ("tensorflow", "uint16", "repeats"):
