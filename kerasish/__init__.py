@@ -8,7 +8,7 @@ Names load when they are first used; no engine is imported before something is c
 from typing import TYPE_CHECKING
 
 from kerasish._lazy import attach
-from kerasish.version import __version__
+from kerasish._version import __version__
 
 __getattr__, __dir__, _names = attach(
     __name__,
@@ -36,7 +36,7 @@ __getattr__, __dir__, _names = attach(
         "kerasish.optimizers": "Optimizer",
         "kerasish.regularizers": "Regularizer",
         "kerasish.backends": "register_backend",
-        "kerasish.version": "version",
+        "kerasish._version": "version",
     },
 )
 __all__ = ["__version__", *_names]
@@ -82,4 +82,4 @@ if TYPE_CHECKING:
     from kerasish.models.function import Function
     from kerasish.optimizers import Optimizer
     from kerasish.regularizers import Regularizer
-    from kerasish.version import version
+    from kerasish._version import version

@@ -16,7 +16,7 @@ from kerasish.backends import contract
 ROOT = pathlib.Path(__file__).parent.parent / "kerasish"
 ENGINES = ("torch", "jax", "tensorflow")
 FLOORS = [
-    ("config", "dtypes", "errors", "tree", "_lazy", "version"),
+    ("config", "dtypes", "errors", "tree", "_lazy", "_version"),
     ("backends",),
     ("core",),
     ("ops", "random"),

@@ -44,10 +44,11 @@ class ReLU(_Elementwise):
         self.threshold = threshold
 
     def call(self, inputs: Any) -> Any:
-        return activations.relu(
+        y = activations.relu(
             inputs, negative_slope=self.negative_slope, max_value=self.max_value,
             threshold=self.threshold,
         )
+        return ops.cast(y, ops.dtype(inputs))
 
 
 class LeakyReLU(_Elementwise):

