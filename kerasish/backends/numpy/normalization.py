@@ -6,6 +6,7 @@ columns. Sums run as products with ones, and blocks stay in the cache.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -135,17 +136,17 @@ def _plain_columns(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
 
 
 class _Columns:
-    """`x` as a matrix whose rows hold `fold` rows of channels, so that inner loops are long."""
+    """A matrix whose rows hold `fold` rows of channels, so that inner loops are long."""
 
-    def __init__(self, x: Any):
-        self.c = x.shape[-1]
-        self.n = x.size // self.c
+    def __init__(self, size: int, channels: int, dtype: Any):
+        self.c = channels
+        self.n = size // channels
         self.fold = max(1, 1024 // self.c)
         while self.n % self.fold:
             self.fold -= 1
         self.shape = (self.n // self.fold, self.fold * self.c)
         self.spans = _spans(*self.shape)
-        self.ones = np.ones(self.spans[0].stop if self.spans else 0, x.dtype)
+        self.ones = np.ones(self.spans[0].stop if self.spans else 0, dtype)
 
     def wide(self, channels: Any) -> Any:
         return np.tile(channels, self.fold)
@@ -156,10 +157,13 @@ class _Columns:
         return np.sum(wide.reshape(self.fold, self.c), 0)
 
 
+_columns = functools.lru_cache(maxsize=256)(_Columns)
+
+
 @fused(_plain_columns)
 def _normalize_columns(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
     """(x normalized over all axes but the last, the mean, the variance)."""
-    view = _Columns(x)
+    view = _columns(x.size, x.shape[-1], x.dtype)
     rows = x.reshape(view.shape)
     out = np.empty_like(rows)
     mean = view.total(rows[span] for span in view.spans) / view.n
@@ -180,7 +184,7 @@ def _normalize_columns_pullback(
     g: Any, saved: Any, wanted: Any, x: Any, gamma: Any, beta: Any, epsilon: float
 ) -> Any:
     mean, inverse = saved
-    view = _Columns(x)
+    view = _columns(x.size, x.shape[-1], x.dtype)
     g = np.zeros_like(x) if g[0] is None else g[0]
     rows, gs = x.reshape(view.shape), g.reshape(view.shape)
     dx = np.empty_like(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -16,20 +17,20 @@ from kerasish.backends.numpy.tape import fused
 class _Windows:
     """The places of a window, and what each of its taps meets there."""
 
-    def __init__(self, x: Any, size: Any, strides: Any, padding: str):
-        self.sizes = x.shape[1:-1]
+    def __init__(self, shape: Any, dtype: Any, size: Any, strides: Any, padding: str):
+        n, *self.sizes, c = shape
         self.pads = windows.pads(padding, self.sizes, size, strides)
         self.places = windows.places(self.sizes, size, strides, self.pads)
-        self.out_shape = (len(x), *self.places, x.shape[-1])
+        self.out_shape = (n, *self.places, c)
         rows, once = slice(0, self.places[0]), [1] * len(size)
         self.taps = [
             meeting(tap, strides, once, rows, self.places) for tap in np.ndindex(*size)
         ]
-        self.blocks = [i for i, _ in blocks(len(x), 1, 2 * math.prod(x.shape[1:]) * x.itemsize)]
+        self.blocks = [i for i, _ in blocks(n, 1, 2 * math.prod(shape[1:]) * dtype.itemsize)]
         counts = [
             windows.counts(*how) for how in zip(self.sizes, size, strides, self.pads, strict=True)
         ]
-        self.counts = math.prod(np.ix_(*counts))[..., None].astype(x.dtype)
+        self.counts = math.prod(np.ix_(*counts))[..., None].astype(dtype)
 
     def padded(self, x: Any, value: float) -> Iterator[tuple[slice, Any]]:
         for images in self.blocks:
@@ -39,9 +40,12 @@ class _Windows:
         return surround(padded, [(-lo, -hi) for lo, hi in self.pads])
 
 
+_windows = functools.lru_cache(maxsize=256)(_Windows)
+
+
 @fused(lambda *args: bodies["_max_pool"](*args))
 def _max_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
-    w = _Windows(x, size, strides, padding)
+    w = _windows(x.shape, x.dtype, size, strides, padding)
     out = np.empty(w.out_shape, x.dtype)
     for images, padded in w.padded(x, -np.inf):
         best = out[images]
@@ -54,7 +58,7 @@ def _max_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
 def _max_pool_pullback(
     g: Any, out: Any, wanted: Any, x: Any, size: Any, strides: Any, padding: str
 ) -> Any:
-    w = _Windows(x, size, strides, padding)
+    w = _windows(x.shape, x.dtype, size, strides, padding)
     apart = all(k <= s for k, s in zip(size, strides, strict=True))
     dx = np.empty_like(x)
     for images, padded in w.padded(x, -np.inf):
@@ -77,7 +81,7 @@ _max_pool.pullback = _max_pool_pullback
 
 @fused(lambda *args: bodies["_average_pool"](*args))
 def _average_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
-    w = _Windows(x, size, strides, padding)
+    w = _windows(x.shape, x.dtype, size, strides, padding)
     out = np.zeros(w.out_shape, x.dtype)
     for images, padded in w.padded(x, 0):
         total = out[images]
@@ -90,7 +94,7 @@ def _average_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
 def _average_pool_pullback(
     g: Any, saved: Any, wanted: Any, x: Any, size: Any, strides: Any, padding: str
 ) -> Any:
-    w = _Windows(x, size, strides, padding)
+    w = _windows(x.shape, x.dtype, size, strides, padding)
     dx = np.empty_like(x)
     for images in w.blocks:
         part = g[images] / w.counts
