@@ -20,7 +20,7 @@ from kerasish.errors import BackendError, BackendMissing, InvalidArgument, State
 
 AREAS = (
     "engine", "array", "manipulation", "nn", "convolution", "pooling", "normalization",
-    "math", "linalg", "image", "random", "optimizer",
+    "math", "linalg", "image", "random", "optimizer", "host",
 )  # fmt: skip
 bodies: dict[str, Callable[..., Any]] = {}
 """The composite ops' reference implementations, by name; filled by `core.op`."""
@@ -39,6 +39,8 @@ class _Table(dict):
                 f"The {self.adapter.name} backend has no operation {name!r}. Use another backend "
                 f"for it: keras.config.set_backend(...), available: {available()}."
             )
+        if finish := self.adapter.lookup("finish"):
+            implementation = finish(name, implementation)
         self[name] = implementation
         return implementation
 

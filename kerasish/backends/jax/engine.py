@@ -60,7 +60,7 @@ def convert(x: Any, dtype: str | None = None) -> Any:
         return x if dtype is None else cast(x, dtype)
     if type(x) in (list, tuple) and any(isinstance(leaf, jax.Array) for leaf in tree.flatten(x)):
         return jnp.asarray(x, None if dtype is None else native_dtype(dtype))
-    if isinstance(x, jax.experimental.sparse.JAXSparse):
+    if isinstance(x, jax.experimental.sparse.JAXSparse) or getattr(x, "dtype", 0) == "string":
         return x
     return from_host(dtypes.host_array(backends.to_host(x), dtype))
 
@@ -81,6 +81,28 @@ def to_host(x: Any) -> np.ndarray:
 def from_host(x: np.ndarray) -> Any:
     # A copy: on the CPU jnp.asarray may share the caller's memory, which a donation would reuse.
     return jnp.array(x, native_dtype(x.dtype.name))
+
+
+KERNELS = {
+    "_attention": "scale is_causal soft_cap flash", "_average_pool": "size strides padding",
+    "_batch_norm": "axis epsilon", "_batch_norm_train": "axes epsilon",
+    "_conv": "strides padding dilation", "_conv_transpose": "strides crops dilation",
+    "_dense": "", "_group_norm": "groups axis epsilon",
+    "_gru": "go_backwards activation recurrent_activation return_all reset_after "
+    "zero_output_for_mask unroll",
+    "_layer_norm": "axes epsilon",
+    "_lstm": "go_backwards activation recurrent_activation return_all zero_output_for_mask unroll",
+    "_max_pool": "size strides padding", "_rms_norm": "axes epsilon",
+    "_simple_rnn": "go_backwards activation return_all zero_output_for_mask unroll",
+}  # fmt: skip
+"""What layers run on, and its arguments that are not arrays."""
+
+
+def finish(name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel's many small calls as one, where it runs outside a trace."""
+    if name not in KERNELS:
+        return implementation
+    return jax.jit(implementation, static_argnames=tuple(KERNELS[name].split()), inline=True)
 
 
 stop_gradient = jax.lax.stop_gradient
