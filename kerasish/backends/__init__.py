@@ -21,9 +21,12 @@ from kerasish.errors import BackendError, BackendMissing, InvalidArgument, State
 AREAS = (
     "engine", "array", "manipulation", "nn", "convolution", "pooling", "normalization",
     "math", "linalg", "image", "random", "optimizer", "host",
+    "sparse",
 )  # fmt: skip
 bodies: dict[str, Callable[..., Any]] = {}
 """The composite ops' reference implementations, by name; filled by `core.op`."""
+sparse_forms: dict[str, Callable[..., Any]] = {}
+"""What ops do with sparse tensors, by name; filled by `ops.sparse`."""
 
 
 class _Table(dict):
@@ -58,6 +61,7 @@ class Adapter:
         self.table = _Table(self)
         self.native: set[type] = set(self.lookup("NATIVE") or ())
         self.adopt: Callable[[Any], Any] = self.lookup("adopt") or _adopt
+        self.is_sparse: Callable[[Any], bool] = self.lookup("is_sparse") or (lambda x: False)
 
     def lookup(self, name: str) -> Any:
         for module in self.modules:
@@ -80,14 +84,14 @@ class Adapter:
         return f"<Adapter {self.name}>"
 
     def owns(self, x: Any) -> bool:
-        """Whether `x` is one of this engine's tensors (a tracer or a tape's array included)."""
+        """Whether `x` is one of this engine's tensors (tracers, arrays of a tape, sparse ones)."""
         kind = type(x)
         if kind in self.native:
             return True
         if self.is_tensor(x):
             self.native.add(kind)
             return True
-        return False
+        return self.is_sparse(x)
 
 
 def _adopt(variable: Any) -> Any:

@@ -243,6 +243,8 @@ class Embedding(Adaptable, Layer):
     (1, 3, 4)
     """
 
+    input_dtype = "int32"
+
     def __init__(
         self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
         embeddings_regularizer: Any = None, embeddings_constraint: Any = None,

@@ -83,6 +83,8 @@ class InputLayer(Layer):
     def dtype(self) -> str:
         return self._dtype
 
+    input_dtype = dtype
+
     @property
     def batch_shape(self) -> tuple[int | None, ...]:
         return self._batch_shape

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from kerasish import backends, tree
+from kerasish import backends, dtypes, tree
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import DTypeError, InvalidArgument, NotBuilt, ShapeError
 from kerasish.layers.base import Layer
@@ -170,9 +170,11 @@ class Model(Trainer, Layer):
                 continue
             rank, want = len(x.shape), spec.shape
             if rank == len(want) + 1 and x.shape[-1] == 1:
-                flat[i] = x = _op("squeeze")(x, -1)
+                flat[i] = x = x[..., 0] if spec.dtype == "string" else _op("squeeze")(x, -1)
             elif rank == len(want) - 1 and want[-1] == 1:
-                flat[i] = x = _op("expand_dims")(x, -1)
+                flat[i] = x = x[..., None] if spec.dtype == "string" else (
+                    _op("expand_dims")(x, -1)
+                )
             elif rank != len(want) or any(
                 w is not None and g is not None and w != g
                 for w, g in zip(want[1:], x.shape[1:], strict=True)
@@ -181,11 +183,9 @@ class Model(Trainer, Layer):
                     f"Model {self.name!r}: input {self._input_names[i]!r} has shape {want}, got "
                     f"{tuple(x.shape)}. The first axis is the batch: give x[None] for one sample."
                 )
-            if not isinstance(x, KerasTensor) and active.dtype_of(x) != spec.dtype and not (
-                spec.dtype == "string"
+            if not isinstance(x, KerasTensor) and spec.dtype != "string" and (
+                active.dtype_of(x) != spec.dtype
             ):
-                from kerasish import dtypes
-
                 if dtypes.is_float(spec.dtype) or not dtypes.is_float(active.dtype_of(x)):
                     target = self.compute_dtype if dtypes.is_float(spec.dtype) else spec.dtype
                     flat[i] = active.cast(x, target)
@@ -197,11 +197,12 @@ class Model(Trainer, Layer):
             return
         leaves = tree.flatten(inputs)
         for name, spec, x in zip(self._input_names, self._function.inputs, leaves, strict=False):
-            kind = getattr(getattr(x, "dtype", None), "kind", "")
-            if spec.dtype != "string" and kind in ("O", "U", "S"):
+            if spec.dtype != "string" and hasattr(x, "dtype") and (
+                dtypes.standardize(x.dtype) == "string"
+            ):
                 raise DTypeError(
-                    f"Model {self.name!r}: input {name!r} takes {spec.dtype}, got strings "
-                    f"({x.dtype}). Encode them first, with StringLookup or TextVectorization."
+                    f"Model {self.name!r}: input {name!r} takes {spec.dtype}, got strings. Encode "
+                    "them first, with StringLookup or TextVectorization."
                 )
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:

@@ -95,6 +95,11 @@ class Sequential(Model):
     def _layers(self) -> list[Layer]:
         return list(self._stack)
 
+    @property
+    def input_dtype(self) -> str:
+        """The dtype of what the first layer takes."""
+        return self._stack[0].input_dtype if self._stack else self.compute_dtype
+
     def build(self, input_shape: Any = None) -> None:
         """Connects the layers symbolically, which builds them."""
         if not self._stack:
@@ -111,8 +116,7 @@ class Sequential(Model):
             )
         first = self._stack[0]
         if not isinstance(first, InputLayer):
-            dtype = "int32" if type(first).__name__ == "Embedding" else self.compute_dtype
-            first = InputLayer(batch_shape=shape, dtype=dtype)
+            first = InputLayer(batch_shape=shape, dtype=self.input_dtype)
             self._own_input = _Untracked(first)
         from kerasish.core import scope
 

@@ -85,9 +85,12 @@ def to_arrays(structure: Any) -> Any:
 
 
 def standard(x: Any) -> Any:
-    """A batch array in the dtypes that training uses: floats as floatx, the rest unchanged."""
+    """A batch array in the dtypes that training uses: floats as floatx, strings as the engine
+    takes them, the rest unchanged."""
     if x is None or not isinstance(x, np.ndarray):
         return x
+    if x.dtype.kind in "OUS":
+        return backends.active.strings(x)
     if x.dtype.kind == "f" and x.dtype.itemsize == 8 or x.dtype == np.float16:
         return x.astype(dtypes.numpy_dtype(dtypes.standardize(None)))
     return x
@@ -109,11 +112,14 @@ class ArrayData:
         self.shuffle = shuffle
         self.class_weight = class_weight
         self._check_kinds(leaves)
+        self._flat = class_weight is None and all(isinstance(a, np.ndarray) for a in self.data)
         self.steps = math.ceil(self.size / self.batch_size)
 
     def _check_kinds(self, leaves: list[Any]) -> None:
         for a in leaves:
-            if isinstance(a, np.ndarray) and a.dtype.kind == "O":
+            if isinstance(a, np.ndarray) and a.dtype.kind == "O" and not all(
+                isinstance(e, str | bytes) for e in a.ravel()
+            ):
                 raise InvalidArgument(
                     "The data holds Python objects (dtype object): samples of unequal lengths or "
                     "mixed types. Pad sequences with keras.utils.pad_sequences, and make every "
@@ -121,27 +127,52 @@ class ArrayData:
                 )
 
     def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[Any]:
+        for _, batch in self.groups(epoch, limit, 1):
+            yield batch
+
+    def groups(
+        self, epoch: int, limit: int | None, together: int
+    ) -> Iterator[tuple[int, Any]]:
+        """(n, batches): `together` full batches stacked along a new first axis, or 1 as it is."""
         order = None
         if self.shuffle == "batch":
             order = _batch_order(self.size, self.batch_size, epoch)
         elif self.shuffle:
             order = shuffle_indices(self.size, epoch)
-        single = [a for a in tree.flatten(self.data)]
-        flat_tuple = all(
-            isinstance(part, np.ndarray) for part in self.data
-        ) and self.class_weight is None
-        for step in range(self.steps if limit is None else min(limit, self.steps)):
+        steps = self.steps if limit is None else min(limit, self.steps)
+        full = min(steps, self.size // self.batch_size)
+        step = 0
+        while step < steps:
+            n = together if step + together <= full else 1
             low = step * self.batch_size
-            high = min(low + self.batch_size, self.size)
-            if order is None:
-                chosen: Any = slice(low, high)
-            else:
-                chosen = order[low:high]
-            if flat_tuple:
-                yield tuple([_take(a, chosen) for a in single])
-                continue
-            batch = tree.map_structure(lambda a, c=chosen: _take(a, c), self.data)
-            yield _weigh(batch, self.class_weight)
+            high = min(low + n * self.batch_size, self.size)
+            batch = self._read(slice(low, high) if order is None else order[low:high])
+            if n > 1:
+                batch = tree.map_structure(
+                    lambda a, n=n: None if a is None else a.reshape(n, -1, *a.shape[1:]), batch
+                )
+            yield n, batch
+            step += n
+
+    def _read(self, chosen: Any) -> Any:
+        if self._flat:
+            return tuple([_take(a, chosen) for a in self.data])
+        batch = tree.map_structure(lambda a: _take(a, chosen), self.data)
+        return _weigh(batch, self.class_weight)
+
+    @property
+    def stackable(self) -> bool:
+        """Whether several batches can be one array with an axis more."""
+        return all(
+            a is None or isinstance(a, np.ndarray) and a.dtype.kind not in "OUS"
+            for a in tree.flatten(self.data)
+        )
+
+    def nbytes(self) -> int:
+        """The size of a batch in bytes."""
+        return sum(
+            a.nbytes // self.size for a in tree.flatten(self.data) if a is not None
+        ) * self.batch_size
 
 
 def _take(a: Any, chosen: Any) -> Any:
@@ -149,7 +180,7 @@ def _take(a: Any, chosen: Any) -> Any:
         return None
     if type(a) is np.ndarray:
         part = a[chosen] if type(chosen) is slice else a.take(chosen, 0)
-        return part if part.dtype.kind != "f" else standard(part)
+        return standard(part) if part.dtype.kind in "fOUS" else part
     if isinstance(chosen, np.ndarray) and not hasattr(a, "tocsr"):
         order = np.argsort(chosen)  # h5py wants increasing indices
         return standard(np.asarray(a[chosen[order]])[np.argsort(order)])

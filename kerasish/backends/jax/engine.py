@@ -13,6 +13,7 @@ import jax
 import jax.experimental.sparse
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxprs_in_params
 
 from kerasish import backends, dtypes, tree
 from kerasish.backends import state
@@ -75,7 +76,7 @@ def cast(x: Any, dtype: str) -> Any:
 
 
 def to_host(x: Any) -> np.ndarray:
-    return np.asarray(x)
+    return np.asarray(x.todense() if isinstance(x, jax.experimental.sparse.JAXSparse) else x)
 
 
 def from_host(x: np.ndarray) -> Any:
@@ -202,26 +203,65 @@ def compile(
             state.tracing -= 1
         return out, new
 
-    jitted = jax.jit(pure, donate_argnums=(0,) if donate else ())
+    donated = (0,) if donate else ()
+    jitted = jax.jit(pure, donate_argnums=donated)
 
-    def compiled(*args: Any, **kwargs: Any) -> Any:
-        if state.current is not None:  # inside another trace: part of it
-            return fn(*args, **kwargs)
-        if not held:
-            take_in(state_of())
+    def several(values: list[Any], batches: Any) -> Any:
+        def step(values: list[Any], batch: Any) -> Any:
+            out, new = pure(values, (batch,), {})
+            return [
+                jnp.asarray(new.get(i, v), v.dtype) for i, v in enumerate(values)
+            ], out
+
+        values, outs = jax.lax.scan(step, values, batches)
+        return jax.tree.map(lambda x: x[-1], outs), dict(enumerate(values))
+
+    looped = jax.jit(several, donate_argnums=donated)
+
+    def lift(function: Callable[..., Any], *args: Any) -> Any:
+        """`function(values of the state, *args)`, once the trace has met no unknown state."""
         while True:
             values = [v._value if v._home is adapter else v.value for v in held]
             try:
-                out, new = jitted(values, args, kwargs)
-                break
+                return function(values, *args)
             except _UnknownState as found:
                 take_in(state_of())
                 take_in(found.variables)
+
+    def run(function: Callable[..., Any], *args: Any) -> Any:
+        out, new = lift(function, *args)
         for i, value in new.items():
             held[i]._value = value
         return out
 
+    def compiled(*args: Any, **kwargs: Any) -> Any:
+        if state.current is not None:  # inside another trace: part of it
+            return fn(*args, **kwargs)
+        return run(jitted, args, kwargs)
+
+    def loops(batch: Any) -> bool:
+        """Whether many steps in one dispatch pay: a dispatch costs as much as some work."""
+        traced = lift(jitted.trace, (batch,), {})
+        if jax.default_backend() == "cpu" and _convolves(traced.jaxpr.jaxpr):
+            return False  # XLA takes minutes to compile and runs slower
+        cost = traced.lower().cost_analysis() or {}
+        return cost.get("flops", math.inf) < LOOPED_WORK
+
+    compiled.many = lambda batches: run(looped, batches)  # type: ignore[attr-defined]
+    compiled.loops = loops  # type: ignore[attr-defined]
     return compiled
+
+
+LOOPED_WORK = 1e9
+"""The floating-point operations of a step above which its dispatch costs nothing beside it."""
+
+
+def _convolves(jaxpr: Any) -> bool:
+    return any(
+        eqn.primitive.name == "conv_general_dilated"
+        or any(_convolves(inner) for inner in jaxprs_in_params(eqn.params))
+        for eqn in jaxpr.eqns
+    )
 
 
 class _UnknownState(Exception):

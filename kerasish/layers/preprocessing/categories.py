@@ -14,8 +14,8 @@ from kerasish.layers.preprocessing.host import (
     HostLayer,
     check_mode,
     encode,
+    encode_on_host,
     encoded_shape,
-    values,
 )
 
 
@@ -108,8 +108,7 @@ class Hashing(HostLayer):
         self.output_mode = output_mode
         self.sparse = sparse
 
-    def call(self, inputs: Any) -> Any:
-        x = values(inputs)
+    def compute(self, x: np.ndarray) -> np.ndarray:
         if x.dtype.kind not in "OiubU":
             raise InvalidArgument(
                 f"Hashing takes strings or integers, got {x.dtype}. Use Discretization for floats."
@@ -121,9 +120,7 @@ class Hashing(HostLayer):
         else:
             bins = hashing.buckets(x, self.num_bins - 1, self.salt) + 1
             bins[x == self.mask_value] = 0
-        return encode(
-            bins, self.output_mode, self.num_bins, self.compute_dtype, sparse=self.sparse
-        )
+        return encode_on_host(bins, self.output_mode, self.num_bins)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return encoded_shape(input_shape, self.output_mode, self.num_bins)
@@ -158,21 +155,22 @@ class HashedCrossing(HostLayer):
         self.output_mode = output_mode
         self.sparse = sparse
 
-    def call(self, inputs: Any) -> Any:
+    def _parts(self, inputs: Any) -> list[Any]:
         if not isinstance(inputs, list | tuple) or len(inputs) < 2:
             raise InvalidArgument("HashedCrossing crosses a list of two features or more.")
-        columns = [values(x) for x in inputs]
-        shapes = {x.shape for x in columns}
+        return list(inputs)
+
+    def compute(self, *columns: np.ndarray) -> np.ndarray:
         shape = columns[0].shape
-        if len(shapes) > 1 or len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+        if len({x.shape for x in columns}) > 1 or len(shape) > 2 or (
+            len(shape) == 2 and shape[1] != 1
+        ):
             raise ShapeError(
                 "HashedCrossing takes features of one shape, (), (batch,) or (batch, 1), got "
                 f"{[x.shape for x in columns]}."
             )
         bins = hashing.crossed(columns, self.num_bins)
-        return encode(
-            bins, self.output_mode, self.num_bins, self.compute_dtype, sparse=self.sparse
-        )
+        return encode_on_host(bins, self.output_mode, self.num_bins)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return encoded_shape(tuple(input_shape[0]), self.output_mode, self.num_bins)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, dtypes, ops, tree
+from kerasish.backends import state
 from kerasish.core.symbolic import KerasTensor
-from kerasish.errors import BackendError, InvalidArgument
+from kerasish.errors import InvalidArgument
 from kerasish.layers.base import Layer
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -18,9 +19,15 @@ MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 class HostLayer(Layer):
     """A layer that computes on the host, in NumPy and Python, and returns engine tensors.
 
-    Strings never reach an engine: subclasses define `call` on what `values` returns, and
-    `compute_output_shape`. In a compiled step such a layer has no values to work on.
+    Strings never reach an engine: subclasses define `compute` on NumPy arrays, and
+    `compute_output_shape`. In a compiled step the engine calls back to the host.
     """
+
+    input_dtype = "string"
+    """Models take what comes, strings or numbers, without a cast."""
+
+    encoding = "utf-8"
+    sparse = False
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -29,10 +36,26 @@ class HostLayer(Layer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             return super().__call__(*args, **kwargs)
-        if backends.active.name == "symbolic":  # another layer asks for shapes only
-            shape = self.compute_output_shape(tree.map_structure(lambda x: x.shape, args[0]))
-            return ops.zeros(shape, self._output_dtype)
         return self.call(*args, **kwargs)
+
+    def compute(self, *inputs: np.ndarray) -> np.ndarray:
+        """The result for the arrays that `_parts` gives; strings are Python strings."""
+        raise TypeError(f"{type(self).__name__} must define compute(*inputs).")
+
+    def _parts(self, inputs: Any) -> list[Any]:
+        return [inputs]
+
+    def call(self, inputs: Any) -> Any:
+        parts = [x if hasattr(x, "shape") else np.asarray(x) for x in self._parts(inputs)]
+
+        def on_host(*arrays: Any) -> np.ndarray:
+            return self.compute(*[values(x, self.encoding) for x in arrays])
+
+        if self.sparse and not state.tracing and backends.active.lookup("convert_layout"):
+            return ops.convert_to_tensor(on_host(*parts), self._output_dtype, sparse=True)
+        shapes = [tuple(x.shape) for x in parts]
+        shape = self.compute_output_shape(shapes[0] if len(parts) == 1 else shapes)
+        return backends.active.host_call(on_host, parts, shape, self._output_dtype)
 
     @property
     def _output_dtype(self) -> str:
@@ -46,15 +69,8 @@ class HostLayer(Layer):
 def values(x: Any, encoding: str = "utf-8") -> np.ndarray:
     """Lists, arrays and tensors of any engine as NumPy arrays; strings as Python strings."""
     if not isinstance(x, np.ndarray):
-        try:
-            x = backends.to_host(x)
-            x = np.asarray(x.numpy() if hasattr(x, "numpy") else x)
-        except Exception as error:
-            raise BackendError(
-                f"A preprocessing layer that works on the host got {type(x).__name__}, whose "
-                "values cannot be read here (inside a compiled step there are none). Apply the "
-                "layer to the data before the model, or compile with run_eagerly=True."
-            ) from error
+        x = backends.to_host(x)
+        x = np.asarray(x.numpy() if hasattr(x, "numpy") else x)
     if x.dtype.kind in "SOUT":
         decoded = [e.decode(encoding) if isinstance(e, bytes) else str(e) for e in x.ravel()]
         strings = np.empty(len(decoded), object)
@@ -86,31 +102,43 @@ def encode(
     Numbers outside `0 ... depth - 1` leave no trace. `weights` (an array like `x`) is what each
     occurrence counts.
     """
-    on_host = isinstance(x, np.ndarray)
+    sparse = sparse and not state.tracing and bool(backends.active.lookup("convert_layout"))
+    if isinstance(x, np.ndarray) and (weights is None or isinstance(weights, np.ndarray)):
+        found = encode_on_host(x, mode, depth, weights)
+        return ops.convert_to_tensor(found, dtype, sparse=sparse or None)
     if mode == "int":
-        return ops.convert_to_tensor(x, dtype) if on_host else ops.cast(x, dtype)
+        return ops.cast(x, dtype)
     if mode == "one_hot":
         if len(x.shape) > 1 and x.shape[-1] == 1:
             x = x[..., 0]
         return ops.one_hot(x, depth, dtype=dtype, sparse=sparse)
     if len(x.shape) == 0:
         x = x[None]
-    if sparse and mode == "multi_hot":
-        return ops.multi_hot(x, depth, dtype=dtype, sparse=True)
-    if on_host and (weights is None or isinstance(weights, np.ndarray)):
-        # Counting needs no vector for each entry, which long texts could not afford.
-        inside = (x >= 0) & (x < depth)
-        rows = np.arange(x.size // max(x.shape[-1], 1)).reshape(*x.shape[:-1], 1)
-        places = (rows * depth + x)[inside]
-        each = None if weights is None else np.broadcast_to(weights, x.shape)[inside]
-        counts = np.bincount(places, each, rows.size * depth).reshape(*x.shape[:-1], depth)
-        return ops.convert_to_tensor(counts > 0 if mode == "multi_hot" else counts, dtype)
     hot = ops.one_hot(x, depth, dtype=dtype)
-    if mode == "multi_hot":
-        return ops.max(hot, axis=-2)
     if weights is not None:
         hot = ops.multiply(hot, ops.expand_dims(ops.cast(weights, dtype), -1))
-    return ops.sum(hot, axis=-2)
+    hot = ops.max(hot, axis=-2) if mode == "multi_hot" else ops.sum(hot, axis=-2)
+    return ops.convert_to_tensor(hot, sparse=sparse or None)
+
+
+def encode_on_host(
+    x: np.ndarray, mode: str, depth: int | None, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """What `encode` gives, for and as a NumPy array."""
+    if mode == "int":
+        return x
+    if mode == "one_hot":
+        if x.ndim > 1 and x.shape[-1] == 1:
+            x = x[..., 0]
+        return (x[..., None] == np.arange(depth)).astype("float32")
+    x = np.atleast_1d(x)
+    # Counting needs no vector for each entry, which long texts could not afford.
+    inside = (x >= 0) & (x < depth)
+    rows = np.arange(x.size // max(x.shape[-1], 1)).reshape(*x.shape[:-1], 1)
+    places = (rows * depth + x)[inside]
+    each = None if weights is None else np.broadcast_to(weights, x.shape)[inside]
+    counts = np.bincount(places, each, rows.size * depth).reshape(*x.shape[:-1], depth)
+    return (counts > 0).astype("float32") if mode == "multi_hot" else counts.astype("float32")
 
 
 def encoded_shape(shape: Any, mode: str, depth: int | None) -> tuple[int | None, ...]:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, ops
-from kerasish.errors import InvalidArgument, StateError
+from kerasish.backends import state
+from kerasish.errors import BackendError, InvalidArgument, StateError
 from kerasish.layers.preprocessing import hashing
 from kerasish.layers.preprocessing.categories import salt_pair
 from kerasish.layers.preprocessing.host import (
@@ -20,6 +21,7 @@ from kerasish.layers.preprocessing.host import (
     batches,
     check_mode,
     encode,
+    encode_on_host,
     encoded_shape,
     integer_or,
     values,
@@ -253,12 +255,26 @@ class IndexLookup(HostLayer):
                 f"{type(self).__name__} has no vocabulary yet: give vocabulary=..., or call "
                 "adapt(data) first."
             )
-        on_engine = self._kind is int and not self.invert and self.oov_method == "floormod" and (
+        if self.invert and self._kind is str:  # an array of strings: no engine computes with them
+            if state.tracing:
+                raise BackendError(
+                    f"{type(self).__name__} with invert=True gives strings, which a compiled step "
+                    "cannot return. Apply it to what predict() gives."
+                )
+            return self._invert(values(inputs))
+        if self._kind is int and not self.invert and self.oov_method == "floormod" and (
             not isinstance(inputs, list | tuple | np.ndarray | np.generic)
             and backends.active.owns(inputs)
-        )
-        x = inputs if on_engine else values(inputs, self.encoding)
-        return self._invert(x) if self.invert else self._encode(self._indices(x))
+        ):
+            return self._encode(self._indices(inputs))
+        return super().call(inputs)
+
+    def compute(self, x: np.ndarray) -> np.ndarray:
+        if self.invert:
+            return self._invert(x)
+        counted = "count" if self.output_mode == "tf_idf" else self.output_mode
+        found = encode_on_host(self._indices(x), counted, self._depth)
+        return found * self._weights() if self.output_mode == "tf_idf" else found
 
     def _indices(self, x: Any) -> Any:
         """The index of each term; -1 drops it from vectors."""
@@ -313,14 +329,12 @@ class IndexLookup(HostLayer):
                 f"vocabulary: {x[unknown].tolist()[:5]}. Add them, or allow num_oov_indices=1."
             )
 
-    def _invert(self, x: np.ndarray) -> Any:
+    def _invert(self, x: np.ndarray) -> np.ndarray:
         terms = np.empty(self.vocabulary_size() + 1, object)
         terms[:] = [*self.get_vocabulary(), self.oov_token]
         x = x.astype("int64")
         found = terms[np.where((x < 0) | (x >= len(terms)), len(terms) - 1, x)]
-        if self._kind is str:
-            return found  # an array of strings: no engine holds them
-        return ops.convert_to_tensor(np.asarray(found, "int64"), "int64")
+        return found if self._kind is str else found.astype("int64")
 
     @property
     def _depth(self) -> int:
@@ -330,12 +344,16 @@ class IndexLookup(HostLayer):
         mode = self.output_mode
         if mode != "tf_idf":
             return encode(indices, mode, self._depth, self._output_dtype, sparse=self.sparse)
+        counts = encode(indices, "count", self._depth, self.compute_dtype)
+        return ops.multiply(counts, ops.convert_to_tensor(self._weights(), self.compute_dtype))
+
+    def _weights(self) -> np.ndarray:
+        """What each index weighs with `"tf_idf"`."""
         idf = self._vocabulary.idf
         mean = float(idf.mean()) if len(idf) else 0.0  # what unknown terms weigh
         weights = np.zeros(self._depth, "float32")
         weights[: self.vocabulary_size()] = [mean] * len(self._specials) + idf.tolist()
-        counts = encode(indices, "count", self._depth, self.compute_dtype)
-        return ops.multiply(counts, ops.convert_to_tensor(weights, self.compute_dtype))
+        return weights
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return encoded_shape(input_shape, self.output_mode, self._depth)
@@ -426,6 +444,7 @@ class IntegerLookup(IndexLookup):
     """
 
     _kind = int
+    input_dtype = "int64"
 
     def __init__(
         self, max_tokens: int | None = None, num_oov_indices: int = 1, mask_token: Any = None,

@@ -78,8 +78,7 @@ class TextVectorization(IndexLookup):
             encoding=encoding, name=name, **kwargs,
         )  # fmt: skip
 
-    def _tokens(self, inputs: Any) -> list[list[str]]:
-        x = values(inputs, self.encoding)
+    def _tokens(self, x: np.ndarray) -> list[list[str]]:
         if self.split is not None and x.ndim > 1:
             if x.shape[-1] != 1:
                 raise ShapeError(
@@ -113,7 +112,7 @@ class TextVectorization(IndexLookup):
         return _PUNCTUATION.sub("", text) if "punctuation" in self.standardize else text
 
     def _rows(self, data: Any) -> list[list[str]]:
-        return self._tokens(data)
+        return self._tokens(values(data, self.encoding))
 
     def _indices(self, x: Any) -> Any:
         rows = self._tokens(x)
@@ -133,11 +132,12 @@ class TextVectorization(IndexLookup):
             return found if self.output_mode != "int" else found[:, 0]
         return found
 
-    def _encode(self, indices: Any) -> Any:
-        if self.ragged:
-            rows = indices.reshape(-1, indices.shape[-1]) if indices.ndim else [indices]
-            return [ops.convert_to_tensor(np.trim_zeros(r, "b"), "int64") for r in rows]
-        return super()._encode(indices)
+    def call(self, inputs: Any) -> Any:
+        if not self.ragged:
+            return super().call(inputs)
+        indices = self.compute(values(inputs, self.encoding))
+        rows = indices.reshape(-1, indices.shape[-1]) if indices.ndim else [indices]
+        return [ops.convert_to_tensor(np.trim_zeros(r, "b"), "int64") for r in rows]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch = tuple(input_shape)[:1]
