@@ -14,8 +14,8 @@ __getattr__, __dir__, _names = attach(
     __name__,
     modules=(
         "activations backend callbacks config constraints datasets dtype_policies initializers "
-        "layers losses metrics mixed_precision models ops optimizers random regularizers saving "
-        "tree utils"
+        "layers losses metrics mixed_precision models ops optimizers quantizers random regularizers "
+        "saving tree utils"
     ),
     names={
         "kerasish.models.function": "Function",
@@ -34,6 +34,7 @@ __getattr__, __dir__, _names = attach(
         "kerasish.metrics": "Metric",
         "kerasish.models": "Model Sequential",
         "kerasish.optimizers": "Optimizer",
+        "kerasish.quantizers": "Quantizer",
         "kerasish.regularizers": "Regularizer",
         "kerasish.backends": "register_backend",
         "kerasish._version": "version",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         models,
         ops,
         optimizers,
+        quantizers,
         random,
         regularizers,
         saving,
@@ -81,5 +83,6 @@ if TYPE_CHECKING:
     from kerasish.models import Model, Sequential
     from kerasish.models.function import Function
     from kerasish.optimizers import Optimizer
+    from kerasish.quantizers import Quantizer
     from kerasish.regularizers import Regularizer
     from kerasish._version import version
