@@ -110,7 +110,9 @@ stop_gradient = jax.lax.stop_gradient
 
 
 def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) -> Any:
-    return jnp.array(value, native_dtype(dtype))
+    # A variable may be moved here while a loop's body is traced: no tracer is kept in it.
+    with jax.ensure_compile_time_eval():
+        return jnp.array(value, native_dtype(dtype))
 
 
 def assign(held: Any, value: Any) -> Any:
