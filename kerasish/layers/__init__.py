@@ -56,6 +56,7 @@ __getattr__, __dir__, __all__ = attach(
             "Bidirectional GRU GRUCell LSTM LSTMCell RNN SimpleRNN SimpleRNNCell "
             "StackedRNNCells TimeDistributed"
         ),
+        "kerasish.layers.convlstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
         "kerasish.layers.attention": (
             "AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention "
             "MultiHeadAttention"

@@ -10,7 +10,7 @@ from kerasish.errors import InvalidArgument, ShapeError, StateError
 from kerasish.layers.base import Layer
 from kerasish.layers.core import Wrapper
 from kerasish.layers.input_spec import InputSpec
-from kerasish.ops.recurrent import _gru, _lstm, _simple_rnn
+from kerasish.ops.recurrent import _gru, _lstm, _simple_rnn, wide
 from kerasish.saving import serialization
 
 
@@ -421,6 +421,9 @@ class RNN(Layer):
         state = _initial_state(self.cell, batch_size, self.compute_dtype)
         return state if isinstance(state, list) else [state]
 
+    def _zero_state(self, sequences: Any) -> Any:
+        return self.get_initial_state(ops.shape(tree.flatten(sequences)[0])[0])
+
     def reset_states(self) -> None:
         self.reset_state()
 
@@ -442,7 +445,7 @@ class RNN(Layer):
         if initial_state is None:
             initial_state = (
                 tree.map_structure(lambda v: v.value, self.states) if self.stateful
-                else self.get_initial_state(ops.shape(sequences)[0])
+                else self._zero_state(sequences)
             )
         if not isinstance(initial_state, list | tuple):
             initial_state = [initial_state]
@@ -481,10 +484,10 @@ class RNN(Layer):
             new = list(new) if isinstance(new, list | tuple) else [new]
             if step_mask is not None:
                 new = tree.map_structure(
-                    lambda n, b: ops.where(_wide(step_mask, n), n, b), new, list(before)
+                    lambda n, b: ops.where(wide(step_mask, n), n, b), new, list(before)
                 )
                 old = old if not self.zero_output_for_mask else ops.zeros_like(out)
-                out = ops.where(_wide(step_mask, out), out, old)
+                out = ops.where(wide(step_mask, out), out, old)
             return (new, out), out
 
         time_first = tree.map_structure(lambda a: ops.swapaxes(a, 0, 1), x)
@@ -553,17 +556,11 @@ class RNN(Layer):
         return super().from_config(config)
 
 
-def _wide(mask: Any, like: Any) -> Any:
-    while len(mask.shape) < len(like.shape):
-        mask = ops.expand_dims(mask, -1)
-    return mask
-
-
 _CELL_ARGUMENTS = (
     "units activation recurrent_activation use_bias kernel_initializer recurrent_initializer "
     "bias_initializer unit_forget_bias kernel_regularizer recurrent_regularizer bias_regularizer "
     "kernel_constraint recurrent_constraint bias_constraint dropout recurrent_dropout seed "
-    "reset_after"
+    "reset_after filters kernel_size strides padding data_format dilation_rate"
 ).split()
 
 
@@ -938,8 +935,7 @@ class TimeDistributed(Wrapper):
         batch = shape[0] if not isinstance(shape[0], int) or shape[0] else -1
         y = ops.reshape(y, (batch, shape[1], *ops.shape(y)[1:]))
         if mask is not None and not self.layer._consumes_mask:
-            wide = _wide(ops.cast(mask, ops.dtype(y)), y)
-            y = ops.multiply(y, wide)
+            y = ops.multiply(y, wide(ops.cast(mask, ops.dtype(y)), y))
         return y
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

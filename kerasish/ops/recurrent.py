@@ -168,13 +168,14 @@ def _run(
         new = step(inputs[0], *states)
         if mask is not None:
             new = tuple([
-                where(inputs[1], after, before) for after, before in zip(new, states, strict=True)
+                where(wide(inputs[1], after), after, before)
+                for after, before in zip(new, states, strict=True)
             ])
         return new, new[0]
 
     xs = (swapaxes(x, 0, 1),)
     if mask is not None:
-        xs += (expand_dims(swapaxes(mask, 0, 1), -1),)
+        xs += (swapaxes(mask, 0, 1),)
     states, outputs = scan(advance, states, xs, unroll=unroll or 1)
     return swapaxes(outputs, 0, 1), *states
 
@@ -189,5 +190,12 @@ def _seen(
         seen, at_end = mask, mask[:, -1]
     else:
         seen, at_end = cumsum(cast(mask, "int32"), 1) > 0, any(mask, 1)
-    outputs = where(expand_dims(seen, -1), states, 0) if return_all else None
-    return outputs, where(expand_dims(at_end, -1), last, 0)
+    outputs = where(wide(seen, states), states, 0) if return_all else None
+    return outputs, where(wide(at_end, last), last, 0)
+
+
+def wide(mask: Any, like: Any) -> Any:
+    """The mask with axes of size 1 appended, up to the rank of a tensor that it masks."""
+    while len(mask.shape) < len(like.shape):
+        mask = expand_dims(mask, -1)
+    return mask
