@@ -27,6 +27,10 @@ class SymbolicArgument(Exception):
     """Raised inside a call that turns out to have a symbolic argument."""
 
 
+class SparseArgument(Exception):
+    """Raised inside a call that turns out to have a sparse argument."""
+
+
 def is_symbolic(x: Any) -> bool:
     """Whether `x` is a `KerasTensor` (they set this attribute on their class)."""
     return getattr(type(x), "_is_symbolic", False)
@@ -60,13 +64,14 @@ def tensor(x: Any) -> Any:
         raise SymbolicArgument
     if hasattr(type(x), "_is_variable"):
         return x.value
-    if active.owns(x):
-        return active.convert(x)
     if (type(x) is list or type(x) is tuple) and x:
         if _any_symbolic(x):
             raise SymbolicArgument
         x = _values(x)
-    return active.convert(x)
+    x = active.convert(x)
+    if type(x) not in active.native and active.owns(x) and active.is_sparse(x):
+        raise SparseArgument
+    return x
 
 
 def _promote(values: list[Any], kind: str) -> list[Any]:
@@ -285,6 +290,8 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
             values = full if quick and ready(full) else prepare(full)
         except SymbolicArgument:
             return _record(wrapper, args, kwargs)
+        except SparseArgument:
+            return _of_sparse(name, names, full)
         except Exception as error:
             raise_explained(error, name, [*zip(names, full, strict=True)])
         implementation = backends.active.table[name]
@@ -293,7 +300,16 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
         try:
             return implementation(*values)
         except Exception as error:
-            raise_explained(error, name, [*zip(names, values, strict=True)])
+            return recover(error, values)
+
+    def recover(error: Exception, values: Any) -> Any:
+        # Where sparse tensors are of the type of dense ones (torch), a failure tells them apart.
+        is_sparse = backends.active.is_sparse
+        if any(map(is_sparse, values)) or any(is_sparse(y) for i in lists_of for y in values[i]):
+            return _of_sparse(name, names, values)
+        return raise_explained(error, name, [*zip(names, values, strict=True)])
+
+    lists_of = [i for group in lists.values() for i in group]
 
     # The fast ways: the usual call of the usual kinds, with tensors of the right dtype already.
     single = len(arrays) == 1 and 0 in arrays and not any(lists.values())
@@ -314,7 +330,7 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
                     try:
                         return active.table[name](x)
                     except Exception as error:
-                        raise_explained(error, name, [(names[0], x)])
+                        return recover(error, args)
             return general(args, kwargs)
 
     elif pair and count == 2:
@@ -340,7 +356,7 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
                     try:
                         return active.table[name](a, b)
                     except Exception as error:
-                        raise_explained(error, name, [(names[0], a), (names[1], b)])
+                        return recover(error, (a, b))
             return general(args, kwargs)
 
     else:
@@ -352,11 +368,24 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
     return wrapper
 
 
+def _of_sparse(name: str, names: list[str], values: Any) -> Any:
+    """The op's form for sparse tensors, where it has one."""
+    form = backends.sparse_forms.get(name)
+    if form is not None:
+        return form(*values)
+    got = ", ".join(f"{n}={describe(x)}" for n, x in zip(names, values, strict=True))
+    raise InvalidArgument(
+        f"ops.{name.lstrip('_')}({got}) takes dense tensors. Make the sparse one dense before: "
+        "ops.convert_to_tensor(x, sparse=False)."
+    )
+
+
 def describe(x: Any) -> str:
     """A tensor as `float32[2, 3]`, anything else by a short repr; for error messages."""
     if hasattr(x, "shape") and hasattr(x, "dtype"):
         dims = ", ".join("None" if d is None else str(d) for d in x.shape)
-        return f"{dtypes.standardize(x.dtype)}[{dims}]"
+        kind = "sparse " if backends.active.is_sparse(x) else ""
+        return f"{kind}{dtypes.standardize(x.dtype)}[{dims}]"
     if isinstance(x, list | tuple) and any(hasattr(y, "shape") for y in x):
         return "[" + ", ".join(describe(y) for y in x) + "]"
     text = repr(x)

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasish import backends, dtypes, tree
 from kerasish.backends import state
-from kerasish.backends.symbolic.engine import Spec, Unknown
+from kerasish.backends.symbolic.engine import SparseSpec, Spec, Unknown
 from kerasish.core import operators
 from kerasish.core.scope import SymbolicScope, auto_name
 from kerasish.errors import DTypeError, InvalidArgument, KerasishError, ShapeError
@@ -250,7 +250,8 @@ def _run_on_shapes(fn: Any, args: Any, kwargs: Any, size: int) -> Any:
     def lower(x: Any) -> Any:
         if not isinstance(x, KerasTensor):
             return x
-        spec = Spec([size if d is None else d for d in x.shape], x.dtype, x.sparse)
+        kind = SparseSpec if x.sparse else Spec
+        spec = kind([size if d is None else d for d in x.shape], x.dtype)
         mask = getattr(x, "_keras_mask", None)
         if mask is not None:
             spec._keras_mask = lower(mask)
@@ -291,7 +292,7 @@ def _run_on_engine(real: Any, fn: Any, args: Any, kwargs: Any, unknown: bool) ->
 def _merge(results: list[Any]) -> Any:
     def one(*outs: Any) -> Any:
         first = outs[0]
-        if type(first) is not Spec:
+        if not isinstance(first, Spec):
             return first
         shape = [
             sizes[0] if all(s == sizes[0] for s in sizes) and type(sizes[0]) is not Unknown

@@ -7,4 +7,4 @@ from kerasish.ops.math import *
 from kerasish.ops.nn import *
 from kerasish.ops.numpy import *
 
-from kerasish.ops import image, linalg, math, nn, numpy  # isort: skip
+from kerasish.ops import image, linalg, math, nn, numpy, sparse  # isort: skip

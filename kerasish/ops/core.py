@@ -10,7 +10,7 @@ import numpy as np
 from kerasish import backends, dtypes
 from kerasish.core import symbolic
 from kerasish.core.op import _any_symbolic, _values, is_symbolic, op
-from kerasish.errors import BackendError
+from kerasish.errors import BackendError, InvalidArgument
 
 __all__ = [
     "cast", "convert_to_numpy", "convert_to_tensor", "dtype", "is_tensor", "saturate_cast",
@@ -28,8 +28,8 @@ def convert_to_tensor(
     Args:
         x: what to convert. Python floats become `floatx`, Python integers int32.
         dtype: the dtype of the result; by default that of `x`.
-        sparse: `False` makes sparse tensors dense, `True` asks for a sparse tensor (on backends
-            that have them), `None` keeps what comes.
+        sparse: `False` makes sparse tensors dense, `True` asks for a sparse tensor, `None` keeps
+            what comes. Sparse tensors are SciPy's on NumPy, and the engines' own elsewhere.
         ragged: the same for TensorFlow's ragged tensors.
 
     >>> import kerasish as keras
@@ -37,24 +37,41 @@ def convert_to_tensor(
     [1, 2]
     """
     dtype = None if dtype is None else dtypes.standardize(dtype)
-    if is_symbolic(x):
-        return x if dtype in (None, x.dtype) else cast(x, dtype)
-    if _any_symbolic(x):
-        return _assemble(x, dtype)
     active = backends.active
-    if sparse is None and not ragged and type(x) in active.native:
+    if is_symbolic(x):
+        x = x if dtype in (None, x.dtype) else cast(x, dtype)
+    elif _any_symbolic(x):
+        x = _assemble(x, dtype)
+    elif sparse is None and ragged is None and type(x) in active.native:
         return x if dtype is None else active.cast(x, dtype)
-    x = _values(x)
-    layout = active.lookup("convert_layout")
-    if layout is not None:
-        x = layout(x, sparse, ragged)
-    elif sparse or ragged:
-        raise BackendError(
-            f"The {active.name} backend has no {'sparse' if sparse else 'ragged'} tensors. Convert "
-            "to a dense tensor, or use the tensorflow backend"
-            f"{' or jax' if sparse else ''}."
-        )
-    return active.convert(x, dtype)
+    else:
+        if sparse and ragged:
+            raise InvalidArgument("A tensor cannot be sparse and ragged at once.")
+        to_ragged = active.lookup("convert_ragged")
+        if to_ragged is not None:
+            x = to_ragged(x, ragged)
+        elif ragged:
+            raise BackendError(
+                f"The {active.name} backend has no ragged tensors. Pad the rows to one length "
+                "(keras.utils.pad_sequences), or use the tensorflow backend."
+            )
+        x = active.convert(_values(x), dtype)
+    return x if sparse is None else _to_sparse(x) if sparse else _to_dense(x)
+
+
+@op(convert="x")
+def _to_dense(x: Any) -> Any:
+    """`x` itself; a sparse tensor as a dense one (`ops.sparse`)."""
+    return x
+
+
+@op(convert="x")
+def _to_sparse(x: Any) -> Any:
+    """The entries of `x` that are not zero; a sparse tensor itself (`ops.sparse`)."""
+    from kerasish.ops import get_item, not_equal, stack, where
+
+    places = where(not_equal(x, 0))
+    return backends.active.sparse(stack(places, -1), get_item(x, places), shape(x))
 
 
 @op(convert="x")

@@ -18,8 +18,8 @@ from jax.extend.core import jaxprs_in_params
 from kerasish import backends, dtypes, tree
 from kerasish.backends import state
 from kerasish.backends.eager import call_grad
+from kerasish.backends.sparse import host_entries
 from kerasish.errors import BackendError, StateError
-
 
 
 def is_tensor(x: Any) -> bool:
@@ -61,15 +61,31 @@ def convert(x: Any, dtype: str | None = None) -> Any:
         return x if dtype is None else cast(x, dtype)
     if type(x) in (list, tuple) and any(isinstance(leaf, jax.Array) for leaf in tree.flatten(x)):
         return jnp.asarray(x, None if dtype is None else native_dtype(dtype))
-    if isinstance(x, jax.experimental.sparse.JAXSparse) or getattr(x, "dtype", 0) == "string":
+    if getattr(x, "dtype", 0) == "string":
         return x
+    if isinstance(x, jax.experimental.sparse.JAXSparse):
+        return x if dtype is None else cast(x, dtype)
+    if (entries := host_entries(x)) is not None:
+        x = bcoo(*entries)
+        return x if dtype is None else cast(x, dtype)
     return from_host(dtypes.host_array(backends.to_host(x), dtype))
+
+
+def bcoo(indices: np.ndarray, values: np.ndarray, shape: Any) -> Any:
+    """Filled up with zeros to the next power of two, lest each batch be compiled anew."""
+    more = (1 << max(len(values) - 1, 0).bit_length()) - len(values)
+    indices, values = np.pad(indices, ((0, more), (0, 0))), np.pad(values, (0, more))
+    return jax.experimental.sparse.BCOO(
+        (from_host(values), from_host(indices.astype(np.int32))), shape=tuple(shape)
+    )
 
 
 def cast(x: Any, dtype: str) -> Any:
     target = native_dtype(dtype)
     if x.dtype == target:
         return x
+    if isinstance(x, jax.experimental.sparse.JAXSparse):
+        return jax.tree.map(lambda part: part if part is x.indices else cast(part, dtype), x)
     if jnp.iscomplexobj(x) and target.kind != "c":
         x = x.real
     return x.astype(target)

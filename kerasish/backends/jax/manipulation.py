@@ -177,13 +177,3 @@ def associative_scan(f: Any, elems: Any, reverse: bool, axis: int) -> Any:
 
 def _jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool) -> Any:
     return jax.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)
-
-
-def convert_layout(x: Any, sparse: bool | None, ragged: bool | None) -> Any:
-    """Dense to sparse and back, as `convert_to_tensor` was asked to."""
-    if ragged:
-        raise InvalidArgument("JAX has no ragged tensors. Use the tensorflow backend, or padding.")
-    is_sparse = isinstance(x, jax.experimental.sparse.JAXSparse)
-    if is_sparse and sparse is False:
-        return x.todense()
-    return jax.experimental.sparse.BCOO.fromdense(jnp.asarray(x)) if sparse and not is_sparse else x

@@ -7,9 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import nn as _nn
-from jax.experimental.sparse import BCOO
 
-from kerasish import config
 from kerasish.backends import bodies
 from kerasish.backends.jax.engine import native_dtype
 
@@ -26,18 +24,8 @@ def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
     return -jnp.take_along_axis(log_softmax(logits), index, -1, mode="fill")[..., 0]
 
 
-def one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
-    dtype = native_dtype(dtype or config.floatx())
-    x = x.astype("int32")
-    if not sparse:
-        return _nn.one_hot(x, num_classes, dtype=dtype, axis=axis)
-    axis %= x.ndim + 1
-    inside = (x >= 0) & (x < num_classes)
-    grid = jnp.indices(x.shape).reshape(x.ndim, -1)
-    labels = jnp.where(inside, x, 0).reshape(1, -1)
-    where = jnp.concatenate([grid[:axis], labels, grid[axis:]]).T
-    shape = (*x.shape[:axis], num_classes, *x.shape[axis:])
-    return BCOO((inside.reshape(-1).astype(dtype), where), shape=shape, unique_indices=True)
+def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
+    return _nn.one_hot(x, num_classes, dtype=native_dtype(dtype), axis=axis)
 
 
 def _attention(

@@ -12,9 +12,11 @@ import numpy as np
 
 from kerasish import tree
 from kerasish.backends import state
-from kerasish.backends.numpy import rules as rules
 from kerasish.backends.eager import call_grad, cond, fori_loop, map, scan, switch, while_loop
+from kerasish.backends.numpy import rules as rules
+from kerasish.backends.numpy.sparse import is_sparse, sparse, sparse_parts
 from kerasish.backends.numpy.tape import Node, Shares, Tape, Traced, _wrap, apply, astype, strip
+from kerasish.backends.sparse import host_entries
 from kerasish.dtypes import host_array, numpy_dtype
 from kerasish.errors import BackendError
 
@@ -57,6 +59,11 @@ def explainable(error: Exception) -> bool:
 def convert(x: Any, dtype: str | None = None) -> Any:
     if is_tensor(x):
         return x if dtype is None else cast(x, dtype)
+    if hasattr(x, "shape"):
+        if not is_sparse(x) and (entries := host_entries(x)) is not None:
+            x = sparse(*entries)
+        if is_sparse(x):
+            return x if dtype is None else cast(x, dtype)
     return host_array(x, dtype)
 
 
@@ -66,13 +73,16 @@ def cast(x: Any, dtype: str) -> Any:
         return x
     if type(x) is Traced:
         return apply(astype, (x, target), {})
+    if is_sparse(x):
+        indices, values = sparse_parts(x)
+        return sparse(indices, cast(values, dtype), x.shape)
     if x.dtype.kind == "c" and target.kind != "c":
         x = x.real
     return x.astype(target)
 
 
 def to_host(x: Any) -> np.ndarray:
-    return np.asarray(strip(x))
+    return np.asarray(x.toarray() if is_sparse(x) else strip(x))
 
 
 def from_host(x: np.ndarray) -> np.ndarray:

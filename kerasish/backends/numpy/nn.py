@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import config
 from kerasish.backends import bodies
 from kerasish.backends.numpy.attention import _attention as _attention
 from kerasish.backends.numpy.recurrent import _gru_states as _gru_states
@@ -236,9 +235,9 @@ def _sparse_softmax_crossentropy_pullback(
 _sparse_softmax_crossentropy.pullback = _sparse_softmax_crossentropy_pullback
 
 
-def one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
+def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
     x = strip(x)
-    hot = np.zeros((x.size, num_classes), numpy_dtype(dtype or config.floatx()))
+    hot = np.zeros((x.size, num_classes), numpy_dtype(dtype))
     labels = x.reshape(-1).astype(np.int64, copy=False)
     rows = np.arange(x.size)
     if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:

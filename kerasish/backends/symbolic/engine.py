@@ -43,12 +43,12 @@ Unknown.__neg__ = lambda self: Unknown(-int(self))  # type: ignore[method-assign
 class Spec:
     """The shape and dtype of an array."""
 
-    __slots__ = ("__weakref__", "_keras_mask", "dtype", "shape", "sparse")
+    __slots__ = ("__weakref__", "_keras_mask", "dtype", "shape")
+    sparse = False
 
-    def __init__(self, shape: Sequence[int], dtype: str, sparse: bool = False):
+    def __init__(self, shape: Sequence[int], dtype: str):
         self.shape = tuple(shape)
         self.dtype = dtype
-        self.sparse = sparse
 
     ndim = property(lambda self: len(self.shape))
     T = property(lambda self: Spec(self.shape[::-1], self.dtype))
@@ -100,6 +100,13 @@ class Spec:
         return Spec(self.shape, dtypes.standardize(dtype))
 
 
+class SparseSpec(Spec):
+    """The shape and dtype of a sparse array."""
+
+    __slots__ = ()
+    sparse = True
+
+
 NATIVE = (Spec,)
 FLOAT_DTYPES = frozenset((*dtypes.FLOATS, *dtypes.COMPLEX))
 
@@ -121,8 +128,8 @@ def explainable(error: Exception) -> bool:
 
 
 def convert(x: Any, dtype: str | None = None) -> Spec:
-    if type(x) is Spec:
-        return x if dtype is None or x.dtype == dtype else Spec(x.shape, dtype)
+    if isinstance(x, Spec):
+        return x if dtype is None else cast(x, dtype)
     if type(x) in (list, tuple) and any(type(leaf) is Spec for leaf in tree.flatten(x)):
         parts = [convert(leaf, dtype) for leaf in x]
         return Spec((len(parts), *parts[0].shape), parts[0].dtype)
@@ -137,7 +144,7 @@ def scalar(value: Any, dtype: str) -> Spec:
 
 
 def cast(x: Spec, dtype: str) -> Spec:
-    return x if x.dtype == dtype else Spec(x.shape, dtype)
+    return x if x.dtype == dtype else type(x)(x.shape, dtype)
 
 
 def to_host(x: Any) -> np.ndarray:

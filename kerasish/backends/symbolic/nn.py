@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasish import config
 from kerasish.backends.symbolic.engine import Spec
 
 
@@ -20,10 +19,10 @@ for _name in (
     globals()[_name] = _same
 
 
-def one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
+def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
     axis %= x.ndim + 1
     shape = (*x.shape[:axis], num_classes, *x.shape[axis:])
-    return Spec(shape, dtype or config.floatx(), sparse)
+    return Spec(shape, dtype)
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any) -> Any:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerasish import backends, dtypes, tree
 from kerasish.backends import state
 from kerasish.backends.eager import call_grad
+from kerasish.backends.sparse import host_entries
 from kerasish.errors import BackendError
 
 for _gpu in tf.config.list_physical_devices("GPU"):
@@ -24,7 +25,7 @@ for _gpu in tf.config.list_physical_devices("GPU"):
 def is_tensor(x: Any) -> bool:
     # The sparse gradient of a gather is made dense where it is converted.
     return tf.is_tensor(x) and not (
-        isinstance(x, tf.IndexedSlices) or hasattr(type(x), "_is_variable")
+        isinstance(x, tf.IndexedSlices | tf.SparseTensor) or hasattr(type(x), "_is_variable")
     )
 
 
@@ -58,6 +59,9 @@ def convert(x: Any, dtype: str | None = None) -> Any:
         return x if dtype is None else cast(x, dtype)
     if type(x) in (list, tuple) and any(is_tensor(leaf) for leaf in tree.flatten(x)):
         x = tf.convert_to_tensor(x)
+        return x if dtype is None else cast(x, dtype)
+    if isinstance(x, tf.SparseTensor) or (entries := host_entries(x)) is not None:
+        x = x if isinstance(x, tf.SparseTensor) else tf.SparseTensor(*entries)
         return x if dtype is None else cast(x, dtype)
     return from_host(dtypes.host_array(backends.to_host(x), dtype))
 

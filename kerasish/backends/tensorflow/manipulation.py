@@ -19,7 +19,6 @@ from kerasish.backends.shapes import (
     together,
 )  # fmt: skip
 from kerasish.backends.tensorflow.engine import cast, convert
-from kerasish.errors import InvalidArgument
 
 broadcast_to = tf.broadcast_to
 copy = tf.identity
@@ -270,14 +269,8 @@ def _jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool) -> Any:
     return (value, slopes, aux) if has_aux else (value, slopes)
 
 
-def convert_layout(x: Any, sparse: bool | None, ragged: bool | None) -> Any:
-    """Dense to sparse or ragged and back, as `convert_to_tensor` was asked to."""
-    if sparse and ragged:
-        raise InvalidArgument("A tensor cannot be sparse and ragged at once.")
-    if isinstance(x, tf.SparseTensor):
-        return tf.sparse.to_dense(x) if sparse is False or ragged else x
+def convert_ragged(x: Any, ragged: bool | None) -> Any:
+    """Dense to ragged and back, as `convert_to_tensor` was asked to."""
     if isinstance(x, tf.RaggedTensor):
-        return x.to_tensor() if ragged is False or sparse else x
-    if sparse:
-        return tf.sparse.from_dense(convert(x))
+        return x.to_tensor() if ragged is False else x
     return tf.RaggedTensor.from_tensor(convert(x)) if ragged else x

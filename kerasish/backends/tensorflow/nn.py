@@ -6,7 +6,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasish import config
 from kerasish.backends import bodies
 
 relu, relu6, sigmoid = tf.nn.relu, tf.nn.relu6, tf.sigmoid
@@ -36,15 +35,6 @@ def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
     return tf.nn.sparse_softmax_cross_entropy_with_logits(target, logits)
 
 
-def one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> Any:
-    x = tf.cast(x, tf.int64)
-    dtype = dtype or config.floatx()
-    if not sparse:
-        return tf.one_hot(x, num_classes, tf.cast(1, dtype), tf.cast(0, dtype), axis)
-    axis %= len(x.shape) + 1
-    where = tf.where((x >= 0) & (x < num_classes))
-    labels = tf.gather_nd(x, where)[:, None]
-    where = tf.concat([where[:, :axis], labels, where[:, axis:]], 1)
-    shape = tf.shape(x, tf.int64)
-    shape = tf.concat([shape[:axis], [num_classes], shape[axis:]], 0)
-    return tf.sparse.reorder(tf.SparseTensor(where, tf.ones(tf.shape(labels)[:1], dtype), shape))
+def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
+    # On the way: not of every dtype can numbers be made by name ("bool").
+    return tf.one_hot(x, num_classes, tf.cast(1, dtype), tf.cast(0, dtype), axis)

@@ -181,7 +181,8 @@ def _reducer(function: Callable[..., Any], every: Any = None) -> Callable[..., A
 
 def _sum(x: Any, dim: Any, keepdim: bool) -> Any:
     if x.is_floating_point() or x.is_complex():
-        return torch.sum(x, dim, keepdim)
+        y = torch.sum(x, dim, keepdim)
+        return y if y.layout is torch.strided else y.to_dense()  # of a sparse x
     return torch.sum(x.to(torch.int64), dim, keepdim).to(_SUM.get(x.dtype, x.dtype))
 
 

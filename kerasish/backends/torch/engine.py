@@ -14,6 +14,7 @@ import torch
 from kerasish import backends, dtypes, tree
 from kerasish.backends import state
 from kerasish.backends.eager import call_grad, cond, fori_loop, map, scan, switch, while_loop
+from kerasish.backends.sparse import host_entries
 from kerasish.errors import BackendError
 
 __all__ = ["cond", "fori_loop", "map", "scan", "switch", "while_loop"]
@@ -110,6 +111,13 @@ def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
         if type(x) is int and dtype is None and not -(2**31) <= x < 2**31:
             name = "int64"
         return torch.tensor(x, dtype=_DTYPES[name], device=_device)
+    if (entries := host_entries(x)) is not None:
+        indices, values, shape = entries
+        x = torch.sparse_coo_tensor(
+            from_host(indices.T), from_host(values), shape, check_invariants=False,
+            is_coalesced=True,
+        )
+        return x if dtype is None else cast(x, dtype)
     return from_host(dtypes.host_array(x, dtype))
 
 

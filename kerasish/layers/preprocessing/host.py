@@ -51,7 +51,7 @@ class HostLayer(Layer):
         def on_host(*arrays: Any) -> np.ndarray:
             return self.compute(*[values(x, self.encoding) for x in arrays])
 
-        if self.sparse and not state.tracing and backends.active.lookup("convert_layout"):
+        if self.sparse and not state.tracing:
             return ops.convert_to_tensor(on_host(*parts), self._output_dtype, sparse=True)
         shapes = [tuple(x.shape) for x in parts]
         shape = self.compute_output_shape(shapes[0] if len(parts) == 1 else shapes)
@@ -102,7 +102,7 @@ def encode(
     Numbers outside `0 ... depth - 1` leave no trace. `weights` (an array like `x`) is what each
     occurrence counts.
     """
-    sparse = sparse and not state.tracing and bool(backends.active.lookup("convert_layout"))
+    sparse = sparse and not state.tracing
     if isinstance(x, np.ndarray) and (weights is None or isinstance(weights, np.ndarray)):
         found = encode_on_host(x, mode, depth, weights)
         return ops.convert_to_tensor(found, dtype, sparse=sparse or None)

@@ -1,0 +1,33 @@
+"""TensorFlow: `tf.SparseTensor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def is_sparse(x: Any) -> bool:
+    return isinstance(x, tf.SparseTensor)
+
+
+def sparse(indices: Any, values: Any, shape: Any) -> tf.SparseTensor:
+    sizes = tf.stack([tf.cast(n, tf.int64) for n in shape])
+    return tf.sparse.reorder(tf.SparseTensor(tf.cast(indices, tf.int64), values, sizes))
+
+
+def sparse_parts(x: Any) -> tuple[Any, Any]:
+    return x.indices, x.values
+
+
+def compact(indices: Any, values: Any) -> tuple[Any, Any]:
+    kept = values != 0
+    return tf.boolean_mask(indices, kept), tf.boolean_mask(values, kept)
+
+
+def sparse_add(x1: Any, x2: Any) -> Any:
+    return tf.sparse.add(x1, x2)
+
+
+def sparse_matmul(x: Any, dense: Any) -> Any:
+    return tf.sparse.sparse_dense_matmul(x, dense)
