@@ -270,7 +270,7 @@ def compile(
     return compiled
 
 
-LOOPED_WORK = 1e9
+LOOPED_WORK = 1e7
 """The floating-point operations of a step above which its dispatch costs nothing beside it."""
 
 
