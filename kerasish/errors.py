@@ -25,6 +25,10 @@ class NotBuilt(KerasishError, ValueError, AttributeError):
     """Weights or outputs asked of a layer that has not seen its input shape yet."""
 
 
+class Unsupported(KerasishError, NotImplementedError, ValueError):
+    """Something that this kind of object does not do, whatever the arguments."""
+
+
 class BackendError(KerasishError, RuntimeError):
     """The active backend cannot do what was asked; the message names the way out."""
 

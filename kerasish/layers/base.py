@@ -23,6 +23,7 @@ from kerasish.errors import (
     NotBuilt,
     ShapeError,
     StateError,
+    Unsupported,
 )
 from kerasish.layers import input_spec as input_spec_module
 from kerasish.layers import masking
@@ -753,7 +754,8 @@ class Layer(Operation):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs' shapes and dtypes, as `KerasTensor`s, for symbolic inputs."""
-        if not getattr(type(self).compute_output_shape, "_is_default", False):
+        sparse = any(getattr(x, "sparse", False) for x in tree.flatten((args, kwargs)))
+        if not sparse and not getattr(type(self).compute_output_shape, "_is_default", False):
             names, _, _ = _signature(type(self).call)
             arguments = {**dict(zip(names, args, strict=False)), **kwargs}
             shapes = {f"{k}_shape": _shapes(v) for k, v in arguments.items()
@@ -763,7 +765,8 @@ class Layer(Operation):
                 shape = self.compute_output_shape(**shapes)
             else:
                 shape = self.compute_output_shape(*list(shapes.values())[: max(len(wanted), 1)])
-            return _map_shapes(lambda s: KerasTensor(s, self.compute_dtype), shape)
+            sparse = getattr(self, "sparse", False)  # an argument of layers that encode categories
+            return _map_shapes(lambda s: KerasTensor(s, self.compute_dtype, sparse=sparse), shape)
         return symbolic.infer(self._call_in_context, args, kwargs)
 
     def _call_in_context(self, *args: Any, **kwargs: Any) -> Any:
@@ -840,14 +843,18 @@ class Layer(Operation):
 
     # Files and copies ------------------------------------------------------------------------
 
+    def _saved_variables(self) -> list[Variable]:
+        """The layer's own variables in the order in which files have them."""
+        return sorted(self._own_variables(), key=lambda v: not v._trainable)
+
     def save_own_variables(self, store: Any) -> None:
         """Writes this layer's own variables into a mapping of arrays."""
-        for i, v in enumerate(sorted(self._own_variables(), key=lambda v: not v._trainable)):
+        for i, v in enumerate(self._saved_variables()):
             store[str(i)] = v.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         """Reads this layer's own variables from a mapping of arrays."""
-        own = sorted(self._own_variables(), key=lambda v: not v._trainable)
+        own = self._saved_variables()
         if len(store.keys()) != len(own):
             hint = "" if self.built else " It is not built: call the model once before loading."
             raise InvalidArgument(
@@ -889,6 +896,13 @@ class Layer(Operation):
         if isinstance(dtype, dict):
             config["dtype"] = dtype_policies.deserialize(dtype)
         return cls(**config)
+
+    def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
+        """Replaces the kernel by one in fewer bits, in layers that can."""
+        raise Unsupported(
+            f"Layer {self.name!r} ({type(self).__name__}) has nothing to quantize. Dense, "
+            "EinsumDense and Embedding have."
+        )
 
     def __reduce__(self) -> Any:
         return _rebuild, (self.__class__,), self._picklable()

@@ -14,11 +14,12 @@ from kerasish.errors import InvalidArgument
 from kerasish.layers.adaptation import Adaptable
 from kerasish.layers.base import Layer
 from kerasish.layers.input_spec import InputSpec
+from kerasish.layers.quantization import EinsumKernel, Kernel, config_of
 from kerasish.ops.linear import _dense
 from kerasish.saving import serialization
 
 
-class Dense(Adaptable, Layer):
+class Dense(Adaptable):
     """`activation(inputs @ kernel + bias)`.
 
     Args:
@@ -60,14 +61,15 @@ class Dense(Adaptable, Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.lora_rank = lora_rank
         self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
-        self.quantization_config = quantization_config
+        self.quantization_config = config_of(quantization_config)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         size = input_shape[-1]
+        self._kernel_shape = (size, self.units)
         self._kernel = self.add_weight(
-            name="kernel", shape=(size, self.units), initializer=self.kernel_initializer,
+            name="kernel", shape=self._kernel_shape, initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
         )  # fmt: skip
         self.bias = None
@@ -77,6 +79,9 @@ class Dense(Adaptable, Layer):
                 regularizer=self.bias_regularizer, constraint=self.bias_constraint,
             )  # fmt: skip
         self.input_spec = InputSpec(min_ndim=2, axes={-1: size})
+
+    def _kernels(self) -> tuple[Kernel, ...]:
+        return (Kernel("kernel", "_kernel"),)
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         if self._adapted:
@@ -91,7 +96,7 @@ class Dense(Adaptable, Layer):
         return (*input_shape[:-1], self.units)
 
 
-class EinsumDense(Adaptable, Layer):
+class EinsumDense(Adaptable):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
@@ -131,15 +136,15 @@ class EinsumDense(Adaptable, Layer):
         self.lora_rank = lora_rank
         self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
         self.gptq_unpacked_column_size = gptq_unpacked_column_size
-        self.quantization_config = quantization_config
+        self.quantization_config = config_of(quantization_config)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        kernel_shape, bias_shape, self.full_output_shape = _einsum_shapes(
+        self._kernel_shape, bias_shape, self.full_output_shape = _einsum_shapes(
             self.equation, self.bias_axes, tuple(input_shape), self.partial_output_shape
         )
         self._kernel = self.add_weight(
-            name="kernel", shape=kernel_shape, initializer=self.kernel_initializer,
+            name="kernel", shape=self._kernel_shape, initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
         )  # fmt: skip
         self.bias = None
@@ -148,6 +153,11 @@ class EinsumDense(Adaptable, Layer):
                 name="bias", shape=bias_shape, initializer=self.bias_initializer,
                 regularizer=self.bias_regularizer, constraint=self.bias_constraint,
             )  # fmt: skip
+
+    def _kernels(self) -> tuple[Kernel, ...]:
+        return (EinsumKernel(
+            "kernel", "_kernel", equation=self.equation, shape=self._kernel_shape
+        ),)  # fmt: skip
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         product = lambda x, kernel: ops.einsum(self.equation, x, kernel)
@@ -226,7 +236,7 @@ def _einsum_shapes(equation: str, bias_axes: Any, inputs: Any, outputs: Any) -> 
     return kernel_shape, bias_shape, full
 
 
-class Embedding(Adaptable, Layer):
+class Embedding(Adaptable):
     """Turns non-negative integers into vectors.
 
     Args:
@@ -267,7 +277,7 @@ class Embedding(Adaptable, Layer):
         self.autocast = False
         self.lora_rank = lora_rank
         self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
-        self.quantization_config = quantization_config
+        self.quantization_config = config_of(quantization_config)
         if weights is not None:
             self.build()
             self.built = True
@@ -276,11 +286,15 @@ class Embedding(Adaptable, Layer):
     def build(self, input_shape: Any = None) -> None:
         if self.built:
             return
+        self._kernel_shape = (self.input_dim, self.output_dim)
         self._kernel = self.add_weight(
-            name="embeddings", shape=(self.input_dim, self.output_dim),
+            name="embeddings", shape=self._kernel_shape,
             initializer=self.embeddings_initializer, regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
         )  # fmt: skip
+
+    def _kernels(self) -> tuple[Kernel, ...]:
+        return (Kernel("embeddings", "_kernel", True, self.output_dim),)
 
     @property
     def embeddings(self) -> Any:
@@ -290,7 +304,7 @@ class Embedding(Adaptable, Layer):
         if not _is_integer(inputs):
             inputs = ops.cast(inputs, "int32")
         if self._adapted:
-            x = self._adapted_lookup(inputs)
+            x = self._adapted_rows(inputs)
         else:
             x = ops.take(self._kernel.value, inputs, axis=0)
         return ops.cast(x, self.compute_dtype)
@@ -335,14 +349,26 @@ class ReversibleEmbedding(Embedding):
                 initializer=self.embeddings_initializer,
             )
 
+    def _kernels(self) -> tuple[Kernel, ...]:
+        if self.tie_weights:
+            return super()._kernels()
+        back = Kernel("reverse_embeddings", "reverse_embeddings", packed_inputs=self.output_dim)
+        return (*super()._kernels(), back)
+
     def call(self, inputs: Any, reverse: bool = False) -> Any:
         if not reverse:
             return super().call(inputs)
-        kernel = ops.transpose(self.embeddings) if self.tie_weights else (
-            ops.convert_to_tensor(self.reverse_embeddings)
-        )
         dtype = self.reverse_dtype or self.compute_dtype
-        logits = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+        inputs = ops.cast(inputs, dtype)
+        kernel = self._kernels()[-1]
+        product = (lambda x, k: ops.matmul(x, ops.transpose(k))) if kernel.transposed else (
+            ops.matmul
+        )
+        if self._mode is not None:
+            logits = self._mode.product(self, kernel, inputs, product)
+        else:
+            table = self.embeddings if self.tie_weights else self.reverse_embeddings
+            logits = product(inputs, ops.cast(table, dtype))
         cap = self.logit_soft_cap
         return logits if cap is None else ops.tanh(logits / cap) * cap
 

@@ -337,6 +337,35 @@ class Model(Trainer, Layer):
             if reset is not None and getattr(layer, "stateful", False):
                 reset()
 
+    def quantize(
+        self, mode: Any = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Replaces the kernels of Dense, EinsumDense and Embedding layers by ones in fewer bits.
+
+        Args:
+            mode: `"int8"`, `"int4"`, `"float8"`, `"gptq"` or `"awq"`.
+            config: a `keras.quantizers.*Config` in place of a mode's default; GPTQ and AWQ need
+                one, with data.
+            filters: which layers: a pattern of names, a list of patterns, or a function of a layer.
+            **kwargs: `type_check`, as in `Layer.quantize`.
+
+        >>> import kerasish as keras
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> model.quantize("int8")
+        >>> model.layers[0].dtype_policy.name
+        'int8_from_float32'
+        """
+        from kerasish.models import quantization
+
+        quantization.quantize(self, mode, config, filters, **kwargs)
+
+    def get_quantization_layer_structure(self, mode: str) -> dict[str, Any] | None:
+        """The layers before the blocks and the blocks that GPTQ and AWQ go through in turn.
+
+        A model that has them returns `{"pre_block_layers": [...], "sequential_blocks": [...]}`.
+        """
+        return None
+
     def _check_built(self, what: str) -> None:
         if not self.built:
             raise NotBuilt(

@@ -52,6 +52,9 @@ def abs_max_quantize_grouped_with_zero_point(
 ) -> Any:  # fmt: skip
     """Integers with a scale and a zero point for each block of rows in each column.
 
+    A block's steps reach from its least to its largest value, and always to zero, so that no
+    block of one sign runs out of the zero point's range.
+
     Args:
         inputs: a floating matrix of shape (rows, columns).
         block_size: the number of rows that share a scale; the last block is filled with zeros.
@@ -65,10 +68,10 @@ def abs_max_quantize_grouped_with_zero_point(
         `inputs` is about `(outputs - zero) * scale`, each block with its own.
 
     >>> import kerasish as keras
-    >>> x = keras.ops.array([[0.0], [1.5], [-3.0], [12.0]])
+    >>> x = keras.ops.array([[1.0], [1.5], [-3.0], [12.0]])
     >>> q, scale, zero = keras.quantizers.abs_max_quantize_grouped_with_zero_point(x, 2)
     >>> q.tolist(), zero.tolist()
-    ([[-8], [7], [-8], [7]], [[-8], [-5]])
+    ([[2], [7], [-8], [7]], [[-8], [-5]])
     """
     if len(inputs.shape) != 2:
         raise ShapeError(f"Blocks of rows need a matrix, got shape {tuple(inputs.shape)}.")
@@ -82,7 +85,8 @@ def abs_max_quantize_grouped_with_zero_point(
     blocks = -(-rows // block_size)
     x = ops.pad(inputs, ((0, blocks * block_size - rows), (0, 0)))
     x = ops.reshape(x, (blocks, block_size, columns))
-    least, most = ops.min(x, axis=1, keepdims=True), ops.max(x, axis=1, keepdims=True)
+    least = ops.minimum(ops.min(x, axis=1, keepdims=True), 0)
+    most = ops.maximum(ops.max(x, axis=1, keepdims=True), 0)
     constant = ops.cast(ops.equal(least, most), ops.dtype(x))
     least, most = ops.subtract(least, constant), ops.add(most, constant)
     scale = ops.divide(ops.add(ops.subtract(most, least), epsilon), high - low)
@@ -188,9 +192,8 @@ def fake_quant_with_min_max_vars(
         axis: the axis that has bounds of its own.
 
     >>> import kerasish as keras
-    >>> keras.quantizers.fake_quant_with_min_max_vars(
-    ...     [-3.0, 0.4, 0.9], -1.0, 2.0, num_bits=4).tolist()
-    [-1.0, 0.4000000059604645, 0.800000011920929]
+    >>> keras.quantizers.fake_quant_with_min_max_vars([-9.0, 0.4, 0.8], 0.0, 3.0, 2).tolist()
+    [0.0, 0.0, 1.0]
     """
     if axis is not None:
         rank = len(inputs.shape)
