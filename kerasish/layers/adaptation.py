@@ -8,6 +8,7 @@ W + (alpha / rank) A B is used, with A and B trained. How kernels are quantized 
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from kerasish.errors import NotBuilt, StateError, Unsupported
 from kerasish.layers import quantization
 from kerasish.layers.base import Layer
 from kerasish.layers.quantization import Kernel
+from kerasish.saving import serialization
 
 
 class Adaptable(Layer):
@@ -222,3 +224,18 @@ class Adaptable(Layer):
         if self.lora_enabled:
             b = getattr(self, self._lora_names()[1])
             b.assign(np.zeros(b.shape, b.dtype))
+
+    def save_notes(self) -> dict[str, str]:
+        """How this layer was quantized, which the config of a layer around it may not tell."""
+        if self._mode is None:
+            return {}
+        config = serialization.serialize_keras_object(self.quantization_config)
+        return {"quantization": json.dumps({"policy": self._policy.name, "config": config})}
+
+    def load_notes(self, notes: Any) -> None:
+        """Quantizes the layer as the one in the file was."""
+        note = notes.get("quantization")
+        if isinstance(note, str) and self.built and self._mode is None:
+            note = json.loads(note)
+            policy = dtype_policies.get(note["policy"])
+            self._quantize_to(policy, quantization.config_of(note["config"]))

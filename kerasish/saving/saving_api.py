@@ -274,6 +274,8 @@ def _write_h5(model: Any, target: Any) -> None:
             group = file.create_group(f"{path}/vars" if path else "vars")
             if isinstance(obj, Layer):
                 group.attrs["name"] = obj.name
+            if hasattr(obj, "save_notes"):
+                group.attrs.update(obj.save_notes())
             for key, value in store.items():
                 value = np.asarray(value)
                 if value.dtype.name == "bfloat16":
@@ -337,6 +339,8 @@ def _read_h5(model: Any, source: Any, skip_mismatch: bool) -> None:
                         "loads what fits."
                     )
                 continue
+            if hasattr(obj, "load_notes"):
+                obj.load_notes(group.attrs)
             try:
                 obj.load_own_variables(store)
             except (ValueError, KeyError) as error:
