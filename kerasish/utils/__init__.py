@@ -22,5 +22,6 @@ __getattr__, __dir__, __all__ = attach(
         "kerasish.utils.sequence": "pad_sequences",
         "kerasish.utils.batches": "pack_x_y_sample_weight unpack_x_y_sample_weight",
         "kerasish.utils.py_dataset": "PyDataset Sequence=PyDataset",
+        "kerasish.utils.feature_space": "FeatureSpace",
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -84,14 +85,18 @@ def batches(data: Any, steps: int | None = None) -> Iterator[Any]:
     if isinstance(data, str | list | tuple) or hasattr(data, "shape"):
         yield data
         return
+    yield from itertools.islice(iterate(data), steps)
+
+
+def iterate(data: Any) -> Iterator[Any]:
+    """What a data set holds, `PyDataset`s included."""
+    if hasattr(data, "num_batches") and hasattr(data, "__getitem__"):
+        return (data[i] for i in range(data.num_batches))
     if not hasattr(data, "__iter__"):
         raise InvalidArgument(
-            f"adapt takes an array, a list or an iterable of batches, got {type(data).__name__}."
+            f"adapt takes arrays, lists or an iterable of batches, got {type(data).__name__}."
         )
-    for i, batch in enumerate(data):
-        if i == steps:
-            return
-        yield batch
+    return iter(data)
 
 
 def encode(

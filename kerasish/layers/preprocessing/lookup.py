@@ -68,7 +68,8 @@ class IndexLookup(HostLayer):
         pad_to_max_tokens: bool = False, oov_method: str = "floormod", salt: Any = None,
         encoding: str = "utf-8", name: str | None = None, **kwargs: Any,
     ):  # fmt: skip
-        kwargs.pop("vocabulary_size", None)  # Keras writes it into configs
+        # Configs of adapted layers tell the size, so that models are made before terms are read.
+        self._size_to_come = kwargs.pop("vocabulary_size", None)
         super().__init__(name=name, **kwargs)
         who = type(self).__name__
         check_mode(who, output_mode, MODES, sparse)
@@ -193,12 +194,24 @@ class IndexLookup(HostLayer):
 
     def vocabulary_size(self) -> int:
         """The number of terms, special tokens included."""
+        if self._vocabulary.terms is None and self._size_to_come:
+            return self._size_to_come
         return len(self._vocabulary.terms or ()) + len(self._specials)
+
+    @property
+    def adaptable(self) -> bool:
+        """Whether `adapt` finds the vocabulary; else it was given."""
+        return self.vocabulary is None
+
+    @property
+    def is_adapted(self) -> bool:
+        return self._vocabulary.terms is not None or bool(self._size_to_come)
 
     def reset_state(self) -> None:
         """Forgets an adapted vocabulary."""
         if self.vocabulary is None:
             self._vocabulary.reset()
+            self._size_to_come = None
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Finds the vocabulary: the most frequent terms first, equals in reverse order.
@@ -250,19 +263,15 @@ class IndexLookup(HostLayer):
     # Lookup -----------------------------------------------------------------------------------
 
     def call(self, inputs: Any) -> Any:
-        if self._vocabulary.terms is None:
-            raise StateError(
-                f"{type(self).__name__} has no vocabulary yet: give vocabulary=..., or call "
-                "adapt(data) first."
-            )
         if self.invert and self._kind is str:  # an array of strings: no engine computes with them
             if state.tracing:
                 raise BackendError(
                     f"{type(self).__name__} with invert=True gives strings, which a compiled step "
                     "cannot return. Apply it to what predict() gives."
                 )
-            return self._invert(values(inputs))
-        if self._kind is int and not self.invert and self.oov_method == "floormod" and (
+            return self.compute(values(inputs))
+        computable = self._kind is int and not self.invert and self.oov_method == "floormod"
+        if computable and self._vocabulary.terms and (
             not isinstance(inputs, list | tuple | np.ndarray | np.generic)
             and backends.active.owns(inputs)
         ):
@@ -270,6 +279,11 @@ class IndexLookup(HostLayer):
         return super().call(inputs)
 
     def compute(self, x: np.ndarray) -> np.ndarray:
+        if self._vocabulary.terms is None:
+            raise StateError(
+                f"{type(self).__name__} has no vocabulary yet: give vocabulary=..., or call "
+                "adapt(data) first."
+            )
         if self.invert:
             return self._invert(x)
         counted = "count" if self.output_mode == "tf_idf" else self.output_mode
@@ -362,7 +376,10 @@ class IndexLookup(HostLayer):
 
     def get_config(self) -> dict[str, Any]:
         own = {*inspect.signature(type(self).__init__).parameters, "trainable", "dtype", "name"}
-        return {k: v for k, v in super().get_config().items() if k in own}
+        config = {k: v for k, v in super().get_config().items() if k in own}
+        if self.adaptable and self.is_adapted:
+            config["vocabulary_size"] = self.vocabulary_size()
+        return config
 
     def save_assets(self, dir_path: Any) -> None:
         """Writes an adapted vocabulary, one term a line, to `vocabulary.txt`."""

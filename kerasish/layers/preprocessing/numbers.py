@@ -89,6 +89,15 @@ class Normalization(Layer):
     def variance(self) -> Any:
         return self._moment(1)
 
+    @property
+    def adaptable(self) -> bool:
+        """Whether `adapt` finds the moments; else they were given."""
+        return self._given is None
+
+    @property
+    def is_adapted(self) -> bool:
+        return self._given is not None or self.built
+
     def reset_state(self) -> None:
         """Forgets the moments found so far."""
         self._totals = (0, 0.0, 0.0)
@@ -153,7 +162,7 @@ class Discretization(Layer):
 
     Args:
         bin_boundaries: the boundaries in ascending order; a number on one goes to the bin above.
-        num_bins: instead of boundaries, how many bins `adapt` makes, about equally full.
+        num_bins: how many bins `adapt` makes, about equally full, where no boundaries are given.
         epsilon: how exact the quantiles are that `adapt` keeps: `1 / epsilon` points.
         output_mode: `"int"`, `"one_hot"`, `"multi_hot"` or `"count"`.
         sparse: give sparse tensors, on backends that have them.
@@ -170,15 +179,18 @@ class Discretization(Layer):
     ):  # fmt: skip
         super().__init__(name=name, dtype=dtype, **kwargs)
         check_mode("Discretization", output_mode, ("int", "one_hot", "multi_hot", "count"), sparse)
-        if (bin_boundaries is None) == (num_bins is None):
+        if bin_boundaries is None and num_bins is None or (
+            None not in (bin_boundaries, num_bins) and len(bin_boundaries) != num_bins - 1
+        ):
             raise InvalidArgument(
-                f"Discretization takes bin_boundaries or num_bins, got {bin_boundaries!r} and "
-                f"{num_bins!r}."
+                "Discretization takes bin_boundaries or num_bins (one more than boundaries), got "
+                f"{bin_boundaries!r} and {num_bins!r}."
             )
         if num_bins is not None and num_bins < 2:
             raise InvalidArgument(f"Discretization needs num_bins > 1, got {num_bins}.")
         self.bin_boundaries = None if bin_boundaries is None else [float(b) for b in bin_boundaries]
         self.num_bins = num_bins
+        self.adaptable = bin_boundaries is None
         self.epsilon = epsilon
         self.output_mode = output_mode
         self.sparse = sparse
@@ -186,9 +198,13 @@ class Discretization(Layer):
         self.built = True
         self._sketch = np.zeros((2, 0))
 
+    @property
+    def is_adapted(self) -> bool:
+        return self.bin_boundaries is not None
+
     def reset_state(self) -> None:
         """Forgets what `adapt` found."""
-        if self.num_bins is not None:
+        if self.adaptable:
             self._sketch = np.zeros((2, 0))
             self.bin_boundaries = None
 
@@ -199,7 +215,7 @@ class Discretization(Layer):
             data: an array or an iterable of batches.
             steps: how many batches are read.
         """
-        if self.num_bins is None:
+        if not self.adaptable:
             raise StateError("Discretization was given its boundaries: it cannot adapt.")
         self.reset_state()
         for batch in batches(data, steps):
@@ -217,7 +233,7 @@ class Discretization(Layer):
 
     def finalize_state(self) -> None:
         """Makes the boundaries."""
-        if self.num_bins is not None and self._sketch.shape[1]:
+        if self.adaptable and self._sketch.shape[1]:
             self.bin_boundaries = _thinned(self._sketch, 1 / self.num_bins)[0, :-1].tolist()
 
     def call(self, inputs: Any) -> Any:
@@ -244,8 +260,7 @@ class Discretization(Layer):
     def get_config(self) -> dict[str, Any]:
         # Boundaries that adapt found are kept: a saved layer needs no second look at the data.
         config = super().get_config()
-        if self.bin_boundaries is not None:
-            config["num_bins"] = None
+        config.pop("trainable")  # Keras' own layer takes none
         return config
 
 
