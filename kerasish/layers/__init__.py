@@ -79,6 +79,7 @@ __getattr__, __dir__, __all__ = attach(
         "kerasish.layers.preprocessing.mixing": (
             "AugMix CutMix MixUp RandAugment"
         ),
+        "kerasish.layers.preprocessing.audio": "MelSpectrogram STFTSpectrogram",
         "kerasish.layers.preprocessing.scaling": "Rescaling",
         "kerasish.layers.preprocessing.pipeline": "Pipeline",
         "kerasish.layers.preprocessing.numbers": "Discretization Normalization",

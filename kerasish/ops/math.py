@@ -354,8 +354,8 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
             f"sequence_length={length}."
         )
     if window is None:
-        window = np.ones(length)
-    elif isinstance(window, str):
+        return backends.active.convert(np.ones(fft_length), dtype)
+    if isinstance(window, str):
         if window not in ("hann", "hamming"):
             raise InvalidArgument(
                 f"window must be 'hann', 'hamming', a tensor or None, got {window!r}."
@@ -386,7 +386,8 @@ def stft(
         sequence_stride: the distance between two windows.
         fft_length: the length of each transform; the window lies in its middle. By default the
             least power of 2 that holds `sequence_length`.
-        window: `"hann"`, `"hamming"`, a tensor of shape `(sequence_length,)`, or `None`.
+        window: `"hann"`, `"hamming"`, a tensor of shape `(sequence_length,)`, or `None` to take
+            all `fft_length` samples as they are.
         center: whether to reflect the signal at its ends, so that the t-th window has its middle
             at `t * sequence_stride` rather than its beginning.
 

@@ -148,6 +148,8 @@ row(lambda: L.TimeDistributed(L.Dense(3)), x(2, 4, 5), ref=lambda la, a: a @ w(l
 row(lambda: L.ConvLSTM1D(3, 2, return_sequences=True), x(2, 3, 5, 2))
 row(lambda: L.ConvLSTM2D(3, 2, strides=2, padding="same", return_state=True), x(2, 3, 4, 5, 2))
 row(lambda: L.ConvLSTM3D(2, 2, go_backwards=True), x(1, 2, 3, 3, 3, 1))
+row(lambda: L.STFTSpectrogram("psd", frame_length=8), x(2, 24, 2))
+row(lambda: L.MelSpectrogram(64, 16, num_mel_bins=3), x(2, 100))
 row(lambda: L.MultiHeadAttention(2, 3), x(2, 4, 5), x(2, 6, 5))
 row(lambda: L.GroupedQueryAttention(3, 4, 2), x(2, 4, 5), x(2, 6, 5))
 row(lambda: L.Attention(use_scale=True), x(2, 3, 4), x(2, 5, 4))
