@@ -238,6 +238,8 @@ def compile(
 
     def lift(function: Callable[..., Any], *args: Any) -> Any:
         """`function(values of the state, *args)`, once the trace has met no unknown state."""
+        if not held:  # what a trace only reads would be baked into it
+            take_in(state_of())
         while True:
             values = [v._value if v._home is adapter else v.value for v in held]
             try:
