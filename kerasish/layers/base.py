@@ -533,6 +533,7 @@ class Layer(Operation):
                       if not k.endswith("_mask")}
             self._build_for(shapes)
         training = self._resolve_training(arguments, defaults)
+        given = kwargs  # what a graph keeps: a default is decided anew when it runs
         if "training" in names or ("training" in kwargs and open_ended):
             kwargs = {**kwargs}
             if "training" not in names[: len(args)]:
@@ -542,7 +543,7 @@ class Layer(Operation):
                     kwargs["training"] = training
         elif "training" in kwargs:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
-        previous_mask, given = None, kwargs
+        previous_mask = None
         if masking.in_use:
             kwargs, previous_mask = self._pass_masks(names, args, kwargs, tensors)
         if _any_symbolic((args, kwargs)):
