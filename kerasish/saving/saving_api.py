@@ -377,8 +377,9 @@ def _collect_assets(model: Any) -> Iterator[tuple[str, bytes]]:
         if hasattr(obj, "save_assets"):
             with tempfile.TemporaryDirectory() as folder:
                 obj.save_assets(folder)
-                for file in sorted(pathlib.Path(folder).iterdir()):
-                    yield f"assets/{path}/{file.name}", file.read_bytes()
+                for file in sorted(p for p in pathlib.Path(folder).rglob("*") if p.is_file()):
+                    name = file.relative_to(folder).as_posix()
+                    yield f"assets/{path}/{name}", file.read_bytes()
 
 
 def _restore_assets(model: Any, assets: dict[str, bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 import string
 from typing import Any
@@ -138,6 +139,13 @@ class TextVectorization(IndexLookup):
         indices = self.compute(values(inputs, self.encoding))
         rows = indices.reshape(-1, indices.shape[-1]) if indices.ndim else [indices]
         return [ops.convert_to_tensor(np.trim_zeros(r, "b"), "int64") for r in rows]
+
+    def save_assets(self, dir_path: Any) -> None:
+        super().save_assets(dir_path)
+        if self.adaptable and self._vocabulary.terms is not None:
+            inner = pathlib.Path(dir_path) / "_lookup_layer"  # where Keras looks for it, too
+            inner.mkdir()
+            super().save_assets(inner)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch = tuple(input_shape)[:1]
