@@ -56,6 +56,15 @@ def _signature(call: Any) -> tuple[tuple[str, ...], bool, dict[str, Any]]:
     }
 
 
+@functools.lru_cache(maxsize=None)
+def _positional(call: Any) -> tuple[str, ...]:
+    """The parameters of a class's `call` that positional arguments fill."""
+    return tuple(
+        p.name for p in list(inspect.signature(call).parameters.values())[1:]
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    )
+
+
 class Layer(Operation):
     """The base of all layers.
 
@@ -516,12 +525,13 @@ class Layer(Operation):
     def _call_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         names, open_ended, defaults = _signature(type(self).call)
         args, kwargs = self._convert((args, kwargs))
-        if len(args) > len(names) and not _has_varargs(type(self).call):
+        positional = _positional(type(self).call)
+        if len(args) > len(positional) and not _has_varargs(type(self).call):
             raise TypeError(
-                f"Layer {self.name!r} ({type(self).__name__}) takes at most {len(names)} "
-                f"arguments {list(names)}, got {len(args)}."
+                f"Layer {self.name!r} ({type(self).__name__}) takes at most {len(positional)} "
+                f"positional arguments {list(positional)}, got {len(args)}."
             )
-        arguments = dict(zip(names, args, strict=False))
+        arguments = dict(zip(positional, args, strict=False))
         if twice := arguments.keys() & kwargs.keys():
             raise TypeError(f"Layer {self.name!r} got {sorted(twice)} twice.")
         arguments.update(kwargs)
@@ -536,7 +546,7 @@ class Layer(Operation):
         given = kwargs  # what a graph keeps: a default is decided anew when it runs
         if "training" in names or ("training" in kwargs and open_ended):
             kwargs = {**kwargs}
-            if "training" not in names[: len(args)]:
+            if "training" not in positional[: len(args)]:
                 if training is None:
                     kwargs.pop("training", None)
                 else:
@@ -598,6 +608,7 @@ class Layer(Operation):
     ) -> Any:
         """Fills `mask` arguments from the tensors' own masks."""
         kwargs = dict(kwargs)
+        positional = _positional(type(self).call)
         previous = None
         for i, (name, value) in enumerate(tensors.items()):
             mask = tree.map_structure(get_mask, value)
@@ -606,7 +617,7 @@ class Layer(Operation):
             wanted = "mask" if i == 0 else f"{name}_mask"
             if i == 0 and "mask" not in names and f"{name}_mask" in names:
                 wanted = f"{name}_mask"
-            given = kwargs.get(wanted) is not None or wanted in names[: len(args)]
+            given = kwargs.get(wanted) is not None or wanted in positional[: len(args)]
             if wanted in names and not given and any(m is not None for m in tree.flatten(mask)):
                 kwargs[wanted] = mask
         return kwargs, previous
@@ -757,7 +768,7 @@ class Layer(Operation):
         """The outputs' shapes and dtypes, as `KerasTensor`s, for symbolic inputs."""
         sparse = any(getattr(x, "sparse", False) for x in tree.flatten((args, kwargs)))
         if not sparse and not getattr(type(self).compute_output_shape, "_is_default", False):
-            names, _, _ = _signature(type(self).call)
+            names = _positional(type(self).call)
             arguments = {**dict(zip(names, args, strict=False)), **kwargs}
             shapes = {f"{k}_shape": _shapes(v) for k, v in arguments.items()
                       if _holds_tensor(v) and not k.endswith("mask")}
