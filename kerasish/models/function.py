@@ -58,6 +58,8 @@ class Function(Operation):
                     )
         self._nodes = sort_nodes(self._inputs, self._outputs)
         self._plan = self._make_plan()
+        self.fitting: set[Any] = set()
+        """(shape, dtype) of single tensors known to fit the inputs as they are."""
 
     inputs = property(lambda self: self._inputs)
     outputs = property(lambda self: self._outputs)

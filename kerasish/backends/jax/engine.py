@@ -30,8 +30,17 @@ def native_dtype(name: str) -> Any:
     return jax.dtypes.canonicalize_dtype(dtypes.numpy_dtype(name))
 
 
+_names: dict[Any, str] = {}
+
+
 def dtype_of(x: Any) -> str:
-    return x.dtype.name
+    # np.dtype.name puts the name together anew each time.
+    dtype = x.dtype
+    try:
+        return _names[dtype]
+    except KeyError:
+        return _names.setdefault(dtype, dtype.name)
+
 
 FLOAT_DTYPES = frozenset(
     dtypes.numpy_dtype(n) for n in (*dtypes.FLOATS, *dtypes.COMPLEX)

@@ -33,8 +33,17 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, np.ndarray | np.generic | Traced)
 
 
+_names: dict[np.dtype, str] = {}
+
+
 def dtype_of(x: Any) -> str:
-    return x.dtype.name
+    # np.dtype.name puts the name together anew each time.
+    dtype = x.dtype
+    try:
+        return _names[dtype]
+    except KeyError:
+        return _names.setdefault(dtype, dtype.name)
+
 
 FLOAT_DTYPES = frozenset(
     np.dtype(n) for n in ("float16", "float32", "float64", "complex64", "complex128")

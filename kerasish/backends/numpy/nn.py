@@ -210,15 +210,17 @@ def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
     classes = logits.shape[-1]
     rows = logits.reshape(-1, classes)
     labels = target.reshape(-1)
-    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+    if labels.size and not (
+        0 <= np.minimum.reduce(labels) and np.maximum.reduce(labels) < classes
+    ):
         raise InvalidArgument(
             f"sparse_categorical_crossentropy got labels from {labels.min()} to {labels.max()} for "
             f"{classes} classes, which are numbered 0 to {classes - 1}."
         )
-    chances = rows - np.max(rows, axis=-1, keepdims=True)
+    chances = rows - np.maximum.reduce(rows, axis=-1, keepdims=True)
     picked = chances[np.arange(len(rows)), labels]
     np.exp(chances, out=chances)
-    total = np.sum(chances, axis=-1, keepdims=True)
+    total = np.add.reduce(chances, axis=-1, keepdims=True)
     chances /= total
     return (np.log(total[:, 0]) - picked).reshape(target.shape), chances
 

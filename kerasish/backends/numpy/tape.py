@@ -23,6 +23,7 @@ Three ways to give a rule:
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -240,9 +241,6 @@ def apply(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     plain = tuple([_lower(x, level) for x in args])
     if function in NOGRAD:
         return function(*plain, **{k: _lower(v, level) for k, v in kwargs.items()})
-    fused = getattr(function, "forward", None)
-    if fused is not None:
-        return _apply_fused(function, level, args, plain)
     parents: list[Node] = []
     pulls: list[Any] = []
     rules = RULES.get(function)
@@ -321,12 +319,17 @@ def _lower(x: Any, level: int) -> Any:
     return x
 
 
-def _apply_fused(function: Any, level: int, args: Any, plain: Any) -> Any:
-    if any(type(x) is Traced for x in plain):
-        return function.body(*args)
-    wanted = [type(x) is Traced for x in args]
+def _apply_fused(function: Any, level: int, args: Any) -> Any:
+    plain = list(args)
+    wanted = [False] * len(plain)
+    parents: list[Node] = []
+    for i, x in enumerate(args):
+        if type(x) is Traced:
+            if x.level != level or type(x.value) is Traced:
+                return function.body(*args)
+            plain[i], wanted[i] = x.value, True
+            parents.append(x.node)
     ans, saved = function.forward(*plain)
-    parents = [x.node for x in args if type(x) is Traced]
 
     def pull(g: Any) -> Any:
         if type(g) is Traced:
@@ -378,10 +381,11 @@ def fused(body: Callable[..., Any]) -> Callable[..., Any]:
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(forward)
         def wrapper(*args: Any) -> Any:
+            level = 0
             for x in args:
-                if type(x) is Traced:
-                    return apply(wrapper, args, {})
-            return forward(*args)[0]
+                if type(x) is Traced and x.level > level:
+                    level = x.level
+            return _apply_fused(wrapper, level, args) if level else forward(*args)[0]
 
         wrapper.forward = forward  # type: ignore[attr-defined]
         wrapper.body = body  # type: ignore[attr-defined]
@@ -441,30 +445,32 @@ class _Owned:
 
 def backward(root: Node, seed: Any) -> None:
     """Sends `seed` from `root` back to the leaves, whose gradients stay in `node.grad`."""
-    reached = {id(root): root}
+    reached = {root}
     stack = [root]
     while stack:
         for parent in stack.pop().parents:
-            if id(parent) not in reached:
-                reached[id(parent)] = parent
+            if parent.pull is not None and parent not in reached:
+                reached.add(parent)
                 stack.append(parent)
     root.grad = seed
-    for node in sorted(reached.values(), key=lambda n: n.order, reverse=True):
-        g, pull = node.grad, node.pull
-        if pull is None:
-            if type(g) is _Owned:
-                node.grad = g.array
+    for node in sorted(reached, key=_order, reverse=True):
+        g, pull, parents = node.grad, node.pull, node.parents
+        if pull is None:  # the root is itself a leaf
             continue
         node.grad = node.pull = None
-        parents, node.parents = node.parents, []
+        node.parents = []
         if g is None:
             continue
         if type(g) is _Owned:
             g = g.array
         for parent, share in zip(parents, pull(g), strict=True):
-            _accumulate(parent, share)
+            if parent.grad is None:
+                parent.grad = share
+            else:
+                _accumulate(parent, share)
 
 
+_order = operator.attrgetter("order")
 _level = 0
 
 
@@ -501,5 +507,7 @@ class Tape:
             g = leaf.node.grad
             if g is None:
                 g = np.zeros(leaf.shape, leaf.dtype)
+            elif type(g) is _Owned:
+                g = g.array
             grads.append(g)
         return grads
