@@ -4,6 +4,9 @@
 class KerasishError(Exception):
     """Base of every error that kerasish raises on purpose."""
 
+    _op = ""
+    """The op that failed, where one did."""
+
 
 class InvalidArgument(KerasishError, ValueError):
     """A value that the called function does not take."""

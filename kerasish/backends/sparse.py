@@ -25,7 +25,11 @@ def host_entries(x: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]] | Non
     if adapter is None or not adapter.is_sparse(x):
         return None
     indices, values = map(adapter.to_host, adapter.sparse_parts(x))
-    return indices, values, tuple(x.shape)
+    # In ascending order and each once, as some engines want them.
+    places, where = np.unique(np.ravel_multi_index(tuple(indices.T), x.shape), return_inverse=True)
+    sums = np.zeros(len(places), values.dtype)
+    np.add.at(sums, where, values)
+    return np.stack(np.unravel_index(places, x.shape), -1), sums, tuple(x.shape)
 
 
 def canonical(x: Any) -> Any:

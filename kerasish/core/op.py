@@ -296,7 +296,10 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
             raise_explained(error, name, [*zip(names, full, strict=True)])
         implementation = backends.active.table[name]
         if plain:
-            return implementation(*values)
+            try:
+                return implementation(*values)
+            except KerasishError as error:
+                raise _called(error, name) from error.__cause__
         try:
             return implementation(*values)
         except Exception as error:
@@ -370,14 +373,26 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
 
 def _of_sparse(name: str, names: list[str], values: Any) -> Any:
     """The op's form for sparse tensors, where it has one."""
+    values = _tensors_of(values)
     form = backends.sparse_forms.get(name)
     if form is not None:
         return form(*values)
     got = ", ".join(f"{n}={describe(x)}" for n, x in zip(names, values, strict=True))
-    raise InvalidArgument(
+    error = InvalidArgument(
         f"ops.{name.lstrip('_')}({got}) takes dense tensors. Make the sparse one dense before: "
         "ops.convert_to_tensor(x, sparse=False)."
     )
+    error._op = name
+    raise error
+
+
+def _tensors_of(x: Any) -> Any:
+    """`x` with the arrays in it as tensors of the active engine."""
+    if type(x) is list or type(x) is tuple:
+        return type(x)(map(_tensors_of, x))
+    if hasattr(type(x), "_is_variable"):
+        return x.value
+    return backends.active.convert(x) if hasattr(x, "shape") and not is_symbolic(x) else x
 
 
 def describe(x: Any) -> str:
@@ -394,7 +409,9 @@ def describe(x: Any) -> str:
 
 def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]]) -> Any:
     """Raises an engine's error again, saying which op failed on what."""
-    if isinstance(error, KerasishError) or not backends.active.explainable(error):
+    if isinstance(error, KerasishError):
+        raise _called(error, name) from error.__cause__
+    if not backends.active.explainable(error):
         raise error
     try:
         got = ", ".join(f"{n}={describe(x)}" for n, x in arguments)
@@ -403,5 +420,17 @@ def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]
     reason = str(error).strip().splitlines()
     about_shapes = "shape" in str(error)  # JAX tells of those by TypeError as well
     kind = DTypeError if isinstance(error, TypeError) and not about_shapes else InvalidArgument
-    raise kind(f"ops.{name}({got}) failed: {reason[0] if reason else type(error).__name__}"
-               ) from error
+    explained = kind(
+        f"ops.{name.lstrip('_')}({got}) failed: {reason[0] if reason else type(error).__name__}"
+    )
+    explained._op = name
+    raise explained from error
+
+
+def _called(error: KerasishError, name: str) -> KerasishError:
+    """The error, told of the public op that was called rather than of a primitive inside it."""
+    inner = error._op
+    if inner.startswith("_") and not name.startswith("_"):
+        text = str(error.args[0]).replace(f"ops.{inner.lstrip('_')}(", f"ops.{name}(")
+        error.args, error._op = (text, *error.args[1:]), name
+    return error

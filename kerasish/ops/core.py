@@ -61,13 +61,15 @@ def convert_to_tensor(
 
 @op(convert="x")
 def _to_dense(x: Any) -> Any:
-    """`x` itself; a sparse tensor as a dense one (`ops.sparse`)."""
-    return x
+    """`x` itself; a sparse tensor as a dense one."""
+    return backends.sparse_forms["_to_dense"](x) if backends.active.is_sparse(x) else x
 
 
 @op(convert="x")
 def _to_sparse(x: Any) -> Any:
-    """The entries of `x` that are not zero; a sparse tensor itself (`ops.sparse`)."""
+    """The entries of `x` that are not zero; a sparse tensor itself."""
+    if backends.active.is_sparse(x):
+        return x
     from kerasish.ops import get_item, not_equal, stack, where
 
     places = where(not_equal(x, 0))

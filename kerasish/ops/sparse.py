@@ -42,8 +42,7 @@ def _is_sparse(x: Any) -> bool:
 
 def _parts(x: Any) -> tuple[Any, Any]:
     """(indices of shape (n, axes), values of shape (n,))"""
-    active = backends.active
-    return active.sparse_parts(active.convert(x))
+    return backends.active.sparse_parts(x)
 
 
 def _column(indices: Any, axis: int) -> Any:
@@ -176,7 +175,7 @@ def _matmul(x1: Any, x2: Any) -> Any:
     kind = dtypes.result_type(active.dtype_of(x1), active.dtype_of(x2))
     # Engines multiply sparse matrices of few types.
     wide = "float32" if kind in ("float16", "bfloat16") else "int32" if kind in _NARROW else kind
-    x1, x2 = active.cast(active.convert(x1), wide), active.cast(x2, wide)
+    x1, x2 = active.cast(x1, wide), active.cast(x2, wide)
     product = active.sparse_matmul(x1, x2)
     if product is NotImplemented:
         indices, values = _parts(x1)

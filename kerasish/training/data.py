@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, dtypes, tree
+from kerasish.backends.sparse import host_entries, is_scipy
+from kerasish.core.op import describe
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.random import shuffle_indices
 
@@ -47,7 +49,13 @@ def host(x: Any) -> Any:
         return x
     if hasattr(x, "to_numpy"):  # pandas
         return x.to_numpy()
-    if hasattr(x, "tocsr"):  # scipy.sparse
+    if (entries := host_entries(x)) is not None:  # rows of SciPy's can be taken, and nothing else
+        x = x if is_scipy(x) else backends.host().sparse(*entries)
+        if len(x.shape) != 2:
+            raise ShapeError(
+                f"Sparse data to cut batches from has two axes, got {describe(x)}. Give batches "
+                "(a generator), or reshape the data."
+            )
         return x.tocsr()
     if backends.owner(x) is not None:
         return backends.to_host(x)
@@ -85,8 +93,12 @@ def to_arrays(structure: Any) -> Any:
 
 
 def standard(x: Any) -> Any:
-    """A batch array in the dtypes that training uses: floats as floatx, strings as the engine
-    takes them, the rest unchanged."""
+    """A batch array in the dtypes that training uses: floats as floatx, strings and sparse arrays
+    as the engine takes them, the rest unchanged."""
+    if is_scipy(x):
+        if x.dtype == np.float64:
+            x = x.astype(dtypes.numpy_dtype(dtypes.standardize(None)))
+        return backends.active.convert(x)
     if x is None or not isinstance(x, np.ndarray):
         return x
     if x.dtype.kind in "OUS":
@@ -181,11 +193,12 @@ def _take(a: Any, chosen: Any) -> Any:
     if type(a) is np.ndarray:
         part = a[chosen] if type(chosen) is slice else a.take(chosen, 0)
         return standard(part) if part.dtype.kind in "fOUS" else part
-    if isinstance(chosen, np.ndarray) and not hasattr(a, "tocsr"):
+    if is_scipy(a):
+        return standard(a[chosen])
+    if isinstance(chosen, np.ndarray):
         order = np.argsort(chosen)  # h5py wants increasing indices
         return standard(np.asarray(a[chosen[order]])[np.argsort(order)])
-    part = a[chosen]
-    return part if hasattr(part, "tocsr") else standard(np.asarray(part))
+    return standard(np.asarray(a[chosen]))
 
 
 def _batch_order(size: int, batch_size: int, epoch: int) -> np.ndarray:
@@ -306,8 +319,12 @@ class StreamData:
             parts = (batch,)
 
         def one(x: Any) -> Any:
+            if is_scipy(x):
+                return standard(x)
             if x is None or backends.active.owns(x):
                 return x
+            if host_entries(x) is not None:
+                return backends.active.convert(x)
             if hasattr(x, "to_numpy"):
                 x = x.to_numpy()
             owner = backends.owner(x)
@@ -317,7 +334,7 @@ class StreamData:
                 x = x.detach().cpu().numpy()
             elif hasattr(x, "numpy") and not isinstance(x, np.ndarray):
                 x = x.numpy()
-            return standard(x if hasattr(x, "tocsr") else np.asarray(x))
+            return standard(np.asarray(x))
 
         return tuple(
             tree.map_structure(one, p) if not _plain_list(p) else one(np.asarray(p))

@@ -101,7 +101,12 @@ def cast(x: Any, dtype: str) -> Any:
 
 
 def to_host(x: Any) -> np.ndarray:
-    return np.asarray(x.todense() if isinstance(x, jax.experimental.sparse.JAXSparse) else x)
+    if isinstance(x, jax.experimental.sparse.JAXSparse):
+        indices, values, shape = host_entries(x)  # x.todense() knows no bools
+        dense = np.zeros(shape, values.dtype)
+        dense[tuple(indices.T)] = values
+        return dense
+    return np.asarray(x)
 
 
 def from_host(x: np.ndarray) -> Any:

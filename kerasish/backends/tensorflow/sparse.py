@@ -30,4 +30,5 @@ def sparse_add(x1: Any, x2: Any) -> Any:
 
 
 def sparse_matmul(x: Any, dense: Any) -> Any:
-    return tf.sparse.sparse_dense_matmul(x, dense)
+    # Reshaped to what it is, which keeps the gradient's shape known where that of x is not.
+    return tf.sparse.sparse_dense_matmul(x, tf.reshape(dense, tf.shape(dense)))

@@ -1,0 +1,187 @@
+"""Sparse tensors: every op that takes them against the same op on the dense array."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import kerasish as keras
+from kerasish import backends, ops
+from kerasish.ops.linear import _dense
+
+RNG = np.random.default_rng(0)
+DENSE = ((RNG.random((5, 7)) < 0.3) * RNG.standard_normal((5, 7))).astype("float32")
+KERNEL = RNG.standard_normal((7, 3)).astype("float32")
+ROW, COLUMN = np.arange(7, dtype="float32"), np.arange(5, dtype="float32")[:, None]
+FULL = np.arange(1, 36, dtype="float32").reshape(5, 7)
+
+
+def host(x):
+    return np.asarray(backends.to_host(x))
+
+
+def is_sparse(x):
+    return backends.active.is_sparse(x)
+
+
+@pytest.fixture(params=["ours", "scipy"])
+def x(request, backend):
+    """A sparse tensor made here, and one of SciPy's, as users have them."""
+    if request.param == "ours":
+        return ops.convert_to_tensor(DENSE, sparse=True)
+    return scipy.sparse.csr_matrix(DENSE)
+
+
+SPARSE = {
+    "times a number": (lambda x: ops.multiply(x, 2), 2 * DENSE),
+    "a number times": (lambda x: ops.multiply(2.0, x), 2 * DENSE),
+    "times a row": (lambda x: ops.multiply(x, ROW), DENSE * ROW),
+    "times a column": (lambda x: ops.multiply(x, COLUMN), DENSE * COLUMN),
+    "over a matrix": (lambda x: ops.divide(x, FULL), DENSE / FULL),
+    "plus sparse": (lambda x: ops.add(x, x), 2 * DENSE),
+    "minus sparse": (lambda x: ops.subtract(x, ops.multiply(x, 3)), -2 * DENSE),
+    "relu": (ops.relu, np.maximum(DENSE, 0)),
+    "negative": (ops.negative, -DENSE),
+    "square": (ops.square, DENSE**2),
+    "tanh": (ops.tanh, np.tanh(DENSE)),
+    "expm1": (ops.expm1, np.expm1(DENSE)),
+    "leaky_relu": (lambda x: ops.leaky_relu(x, 0.5), np.where(DENSE > 0, DENSE, DENSE / 2)),
+    "abs": (ops.abs, np.abs(DENSE)),
+    "isnan": (ops.isnan, np.zeros((5, 7), bool)),
+    "cast": (lambda x: ops.cast(x, "float16"), DENSE.astype("float16")),
+    "stop_gradient": (ops.stop_gradient, DENSE),
+    "reshape": (lambda x: ops.reshape(x, (7, -1)), DENSE.reshape(7, 5)),
+    "ravel": (ops.ravel, DENSE.ravel()),
+    "transpose": (ops.transpose, DENSE.T),
+    "three axes": (
+        lambda x: ops.transpose(ops.reshape(x, (5, 1, 7)), (2, 0, 1)),
+        DENSE.reshape(5, 1, 7).transpose(2, 0, 1),
+    ),
+    "expand_dims": (lambda x: ops.expand_dims(x, 1), DENSE[:, None]),
+    "squeeze": (lambda x: ops.squeeze(ops.expand_dims(x, -1), -1), DENSE),
+    "concatenate": (lambda x: ops.concatenate([x, x], axis=-1), np.hstack([DENSE, DENSE])),
+    "rows below": (lambda x: ops.concatenate([x, x], axis=0), np.vstack([DENSE, DENSE])),
+}
+TO_DENSE = {
+    "matmul": (lambda x: ops.matmul(x, KERNEL), DENSE @ KERNEL),
+    "matmul of integers": (
+        lambda x: ops.matmul(ops.cast(ops.sign(x), "int8"), np.ones((7, 2), "int8")),
+        np.sign(DENSE).astype("int32") @ np.ones((7, 2), "int32"),
+    ),
+    "matmul of stacks": (
+        lambda x: ops.matmul(ops.reshape(x, (5, 1, 7)), KERNEL), (DENSE @ KERNEL)[:, None]
+    ),
+    "on the right": (lambda x: ops.matmul(KERNEL.T, ops.transpose(x)), (DENSE @ KERNEL).T),
+    "_dense": (lambda x: _dense(x, KERNEL, np.ones(3, "float32")), DENSE @ KERNEL + 1),
+    "plus dense": (lambda x: ops.add(x, FULL), DENSE + FULL),
+    "dense minus": (lambda x: ops.subtract(1, x), 1 - DENSE),
+    "sum": (ops.sum, DENSE.sum()),
+    "sum of columns": (lambda x: ops.sum(x, axis=0), DENSE.sum(0)),
+    "sum kept": (lambda x: ops.sum(x, axis=-1, keepdims=True), DENSE.sum(-1, keepdims=True)),
+    "mean": (lambda x: ops.mean(x, axis=(0, 1)), DENSE.mean()),
+    "take": (
+        lambda x: ops.take(KERNEL, ops.cast(ops.abs(ops.round(x)), "int32"), axis=0),
+        KERNEL[np.abs(np.round(DENSE)).astype(int)],
+    ),
+    "asked for": (lambda x: ops.convert_to_tensor(x, sparse=False), DENSE),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_stays_sparse(name, x):
+    function, want = SPARSE[name]
+    got = function(x)
+    assert is_sparse(got) and ops.is_tensor(got)
+    np.testing.assert_allclose(host(got), want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", TO_DENSE)
+def test_becomes_dense(name, x):
+    function, want = TO_DENSE[name]
+    got = function(x)
+    assert not is_sparse(got)
+    np.testing.assert_allclose(host(got), want, rtol=1e-5, atol=1e-5)
+
+
+def test_is_what_it_says(x):
+    assert (ops.shape(x), ops.dtype(x)) == ((5, 7), "float32")
+    np.testing.assert_array_equal(ops.convert_to_numpy(x), DENSE)
+    there = ops.convert_to_tensor(x)
+    assert is_sparse(there) and ops.convert_to_tensor(there, sparse=True) is there
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1, 2])
+def test_hot(axis, backend):
+    ids = np.array([[0, 2, 2], [1, 5, -1]])
+    for op in (ops.one_hot, ops.multi_hot):
+        if op is ops.multi_hot and axis in (0, 1):
+            continue  # where the sets lie
+        got = op(ids, 4, axis=axis, sparse=True)
+        assert is_sparse(got) and ops.dtype(got) == "float32"
+        np.testing.assert_array_equal(host(got), host(op(ids, 4, axis=axis)))
+    flags = ops.one_hot(ids, 4, dtype="bool")
+    assert ops.dtype(flags) == "bool"
+    np.testing.assert_array_equal(host(flags), ids[..., None] == np.arange(4))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_gradients(dtype, x):
+    """Of the kernel, the bias and a factor of the sparse values."""
+    kernel, factor = keras.Variable(KERNEL, dtype=dtype), keras.Variable(1.5, dtype=dtype)
+    bias = keras.Variable(np.ones(3), dtype=dtype)
+    x = ops.cast(x, dtype)
+
+    def loss():
+        y = _dense(ops.multiply(x, factor), kernel, bias)
+        return ops.sum(ops.square(y)), None
+
+    _, grads = backends.active.value_and_grad(loss, [kernel, factor, bias])
+    y = 1.5 * DENSE @ KERNEL + 1
+    want = 1.5 * DENSE.T @ (2 * y), np.sum(2 * y * (DENSE @ KERNEL)), (2 * y).sum(0)
+    tol = 1e-4 if dtype == "float32" else 0.1
+    for g, w in zip(grads, want, strict=True):
+        assert ops.dtype(g) == dtype
+        np.testing.assert_allclose(host(g).astype(float), w, rtol=tol, atol=tol)
+
+
+@pytest.mark.parametrize(("call", "words"), [
+    (lambda x: ops.softmax(x), ["ops.softmax", "sparse float32[5, 7]", "sparse=False"]),
+    (lambda x: ops.exp(x), ["ops.exp", "sparse"]),
+    (lambda x: ops.maximum(x, 1.0), ["ops.maximum", "sparse"]),
+    (lambda x: ops.matmul(x, np.ones((3, 2))), ["ops.matmul", "(k, n)"]),
+    (lambda x: ops.concatenate([x, DENSE], 0), ["ops.concatenate", "both"]),
+    (lambda x: ops.einsum("ij,jk->ik", x, KERNEL), ["ops.einsum", "sparse"]),
+    (lambda x: ops.multiply(x, np.ones(3)), ["ops.multiply", "broadcast"]),
+    (lambda x: ops.divide(1.0, x), ["ops.divide", "dividend"]),
+    (lambda x: ops.take(x, [0]), ["ops.take", "dense"]),
+])  # fmt: skip
+def test_what_needs_dense_tensors_says_so(call, words, x):
+    with pytest.raises(ValueError) as error:
+        call(x)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_symbolic():
+    t = keras.KerasTensor((None, 7), sparse=True)
+    for y, shape, sparse in (
+        (ops.multiply(t, 2), (None, 7), True), (t * 2, (None, 7), True),
+        (ops.relu(t), (None, 7), True), (ops.transpose(t), (7, None), True),
+        (ops.reshape(t, (-1,)), (None,), True), (ops.cast(t, "float16"), (None, 7), True),
+        (ops.matmul(t, KERNEL), (None, 3), False), (t @ KERNEL, (None, 3), False),
+        (ops.sum(t, axis=1), (None,), False),
+        (ops.convert_to_tensor(t, sparse=False), (None, 7), False),
+        (ops.one_hot(keras.KerasTensor((None,), "int32"), 4, sparse=True), (None, 4), True),
+    ):  # fmt: skip
+        assert (y.shape, y.sparse) == (shape, sparse)
+    with pytest.raises(ValueError, match="softmax"):
+        ops.softmax(t)
+
+
+def test_from_one_engine_to_another(x):
+    there = ops.convert_to_tensor(x)
+    for name in backends.available():
+        with keras.config.backend_scope(name):
+            here = ops.convert_to_tensor(there)
+            assert is_sparse(here) and ops.is_tensor(here)
+            np.testing.assert_array_equal(host(here), DENSE)
+            np.testing.assert_allclose(host(ops.matmul(there, KERNEL)), DENSE @ KERNEL, rtol=1e-5)
