@@ -285,7 +285,7 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
         return True
 
     def general(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        full = complete(args, kwargs)
+        full = args if len(args) == count and not kwargs else complete(args, kwargs)
         try:
             values = full if quick and ready(full) else prepare(full)
         except SymbolicArgument:

@@ -243,23 +243,26 @@ class Trainer(Steps):
         callbacks: Any = None,
     ) -> Any:
         """The model's outputs for data, as NumPy arrays."""
-        reader = data_module.make(x, None, None, batch_size, steps)
-        if not self.built or "predict" not in self.__dict__.get("_prepared", ()):
-            self._prepare(_peek(reader), "predict")
-            self._prepared = {"predict"} if self.built else set()
+        quiet = callbacks is None and (verbose == 0 or verbose == "auto" and not _interactive())
+        ready = self.built and "predict" in self.__dict__.get("_prepared", ())
+        if quiet and ready and steps is None and _is_one_batch(x, batch_size):
+            batches: Any = ((data_module.standard(x),),)
+        else:
+            reader = data_module.make(x, None, None, batch_size, steps)
+            if not ready:
+                self._prepare(_peek(reader), "predict")
+                self._prepared = {"predict"} if self.built else set()
+            limit = _limited(steps, config.max_steps_per_epoch())
+            batches = reader.batches(0, limit)
         step = self._predict_cached()
-        limit = _limited(steps, config.max_steps_per_epoch())
-        total = reader.steps if limit is None else limit
-        quiet = callbacks is None and verbose in (0, "auto") and (
-            verbose == 0 or not _interactive()
-        )
         if not quiet:
+            total = reader.steps if limit is None else limit
             callbacks = self._callback_list(callbacks, verbose, 1, total, training=False)
             callbacks.on_predict_begin()
         results = []
         active = backends.active
         with active.inference():
-            for i, batch in enumerate(reader.batches(0, limit)):
+            for i, batch in enumerate(batches):
                 if quiet:
                     results.append(step(batch))
                     continue
@@ -396,6 +399,14 @@ def _dispatches(
 def _loops_natively(reader: Any, step: Any) -> bool:
     return (
         hasattr(step, "many") and isinstance(reader, data_module.ArrayData) and reader.stackable
+    )
+
+
+def _is_one_batch(x: Any, batch_size: int | None) -> bool:
+    """Whether x is numbers that need not be cut into batches."""
+    return (
+        type(x) is np.ndarray and x.dtype.kind in "fiub" and x.ndim > 0
+        and 0 < len(x) <= (batch_size or 32)
     )
 
 
