@@ -524,7 +524,8 @@ def _spec(x: Any) -> Any:
     dtype = dtypes.standardize(x.dtype)
     if dtype == "float64":
         dtype = config.floatx()
-    return KerasTensor((None, *[int(d) for d in x.shape[1:]]), dtype)
+    sparse = backends.active.is_sparse(x)
+    return KerasTensor((None, *[int(d) for d in x.shape[1:]]), dtype, sparse=sparse)
 
 
 def _batch_size(x: Any) -> Any:
