@@ -132,8 +132,8 @@ class Adaptable(Layer):
             raise StateError(f"Layer {self.name!r} is quantized already: {self._policy.name!r}.")
         self._quantize_to(quantization.policy_of(config, self._policy), config)
 
-    def _quantize_to(self, policy: Any, config: Any, mode: Any = None) -> None:
-        mode = quantization.mode_of(policy, config) if mode is None else mode
+    def _quantize_to(self, policy: Any, config: Any, statistics: Any = None) -> None:
+        mode = quantization.mode_of(policy, config, statistics)
         if not mode.lookup and self._kernels()[0].transposed:
             raise Unsupported(
                 f"Layer {self.name!r} ({type(self).__name__}) looks up rows, which "

@@ -15,7 +15,7 @@ import numpy as np
 
 from kerasish import backends, dtype_policies, ops
 from kerasish.errors import InvalidArgument
-from kerasish.quantizers import configs, numeric
+from kerasish.quantizers import calibrated, configs, numeric
 from kerasish.quantizers.quantizer import AbsMaxQuantizer
 
 
@@ -35,8 +35,10 @@ class Kernel:
     transposed: bool = False
     packed_inputs: int | None = None
 
-    input_axes: Any = -1
-    """The axes of the layer's inputs that the product sums over."""
+    @property
+    def input_axes(self) -> tuple[int, ...]:
+        """The axes of the layer's inputs that the product sums over."""
+        return (-1,)
 
     @property
     def axis(self) -> int:
@@ -90,13 +92,11 @@ class EinsumKernel(Kernel):
 
     @functools.cached_property
     def input_axes(self) -> tuple[int, ...]:  # type: ignore[override]
-        inputs, _, output = self.letters
+        inputs, kernel, _ = self.letters
         # Axes before an ellipsis are counted from the front, those behind it from the back.
-        behind = inputs.find(".") if "." in inputs else len(inputs)
-        return tuple(
-            i if i < behind else i - len(inputs)
-            for i, c in enumerate(inputs) if c not in output and c != "."
-        )
+        front = inputs.find(".") if "." in inputs else len(inputs)
+        places = [inputs.index(kernel[i]) for i in self.summed]
+        return tuple(i if i < front else i - len(inputs) for i in places)
 
     def _order(self, ordered: bool) -> list[int]:
         axes = list(range(len(self.shape)))
@@ -135,15 +135,17 @@ class Mode(abc.ABC):
     Args:
         policy: the layer's dtype policy, which holds the mode's numbers.
         config: its `QuantizationConfig`, or `None`.
+        statistics: what an `Observer` saw of the layer's inputs, for modes that use it.
     """
 
     config_class: type[configs.QuantizationConfig]
     lookup = True
     """Whether rows can be looked up in a kernel of this mode."""
 
-    def __init__(self, policy: Any, config: Any = None):
+    def __init__(self, policy: Any, config: Any = None, statistics: Any = None):
         self.policy = policy
         self.config = config
+        self.statistics = statistics
 
     @abc.abstractmethod
     def attach(self, layer: Any) -> None:
@@ -375,8 +377,8 @@ class GPTQ(Grouped):
     ordered = True
     lookup = False
 
-    def __init__(self, policy: Any, config: Any = None):
-        super().__init__(policy, config)
+    def __init__(self, policy: Any, config: Any = None, statistics: Any = None):
+        super().__init__(policy, config, statistics)
         self.bits = policy.weight_bits
         self.value_range = (0, 2**self.bits - 1)
 
@@ -387,12 +389,26 @@ class GPTQ(Grouped):
     def layout(self, kernel: Kernel) -> tuple[bool, int]:
         return True, -2
 
+    def store(self, kernel: Kernel, value: np.ndarray) -> dict[str, np.ndarray]:
+        seen, self.statistics = self.statistics, None
+        if seen is None:
+            return super().store(kernel, value)
+        matrix = kernel.matrix(value, self.ordered)
+        return self.arrays(kernel, *self.round(matrix, seen))
+
+    def round(self, matrix: np.ndarray, seen: Observer) -> Any:
+        """(integers, scales, zero points, groups) that suit the inputs that were seen."""
+        return calibrated.gptq(matrix, seen.gram, self.config)
+
 
 class AWQ(GPTQ):
     """The same in 4 bits, of a kernel whose inputs were scaled."""
 
     config_class = configs.AWQConfig
     SUFFIXES = ("", "_scale", "_zero", "awq_scales", "g_idx")
+
+    def round(self, matrix: np.ndarray, seen: Observer) -> Any:
+        return calibrated.awq(matrix, seen.gram, seen.magnitude, self.config)
 
     def arrays(
         self, kernel: Kernel, integers: Any, scale: Any, zero: Any, groups: Any,
@@ -406,6 +422,46 @@ class AWQ(GPTQ):
     def read(self, kernel: Kernel, values: dict[str, Any]) -> Any:
         scales = ops.expand_dims(values["awq_scales"], -3 - kernel.axis)
         return ops.divide(super().read(kernel, values), scales)
+
+
+class Observer(Mode):
+    """Changes nothing, and keeps the mean square and magnitude of the inputs that it sees."""
+
+    def __init__(self, policy: Any = None):
+        super().__init__(policy)
+        self.count, self._gram, self._magnitude = 0, 0.0, 0.0
+
+    @property
+    def gram(self) -> np.ndarray:
+        """The mean of x x^T over all inputs x."""
+        return self._gram / max(self.count, 1)
+
+    @property
+    def magnitude(self) -> np.ndarray:
+        """The mean of |x|."""
+        return self._magnitude / max(self.count, 1)
+
+    def attach(self, layer: Any) -> None:
+        layer._mode, layer._adapted = self, True
+
+    def detach(self, layer: Any) -> None:
+        layer._mode, layer._adapted = None, layer.lora_enabled
+
+    def names(self, kernel: Kernel) -> tuple[str, ...]:
+        return ()
+
+    def kernel(self, layer: Any, kernel: Kernel) -> Any:
+        return getattr(layer, kernel.attribute)
+
+    def product(self, layer: Any, kernel: Kernel, x: Any, product: Any) -> Any:
+        axes = kernel.input_axes
+        last = tuple(range(-len(axes), 0))
+        rows = np.moveaxis(backends.to_host(x).astype("float64"), axes, last)
+        rows = rows.reshape(-1, int(np.prod(rows.shape[last[0]:])))
+        self.count += len(rows)
+        self._gram = self._gram + rows.T @ rows
+        self._magnitude = self._magnitude + np.abs(rows).sum(0)
+        return product(x, ops.cast(layer.kernel, ops.dtype(x)))
 
 
 class Float8(Mode):
@@ -476,14 +532,14 @@ MODES: dict[str, type[Mode]] = {
 }  # fmt: skip
 
 
-def mode_of(policy: Any, config: Any) -> Mode | None:
+def mode_of(policy: Any, config: Any, statistics: Any = None) -> Mode | None:
     """The mode of a quantized policy."""
     name = policy.quantization_mode
     if name is None:
         return None
     if name == "int4" and getattr(policy, "block_size", -1) == -1:
         return Int4PerOutput(policy, config)
-    return MODES[name](policy, config)
+    return MODES[name](policy, config, statistics)
 
 
 def resolve(mode: Any, config: Any) -> configs.QuantizationConfig:

@@ -203,9 +203,12 @@ def fake_quant_with_min_max_vars(
     low, high = int(narrow_range), 2**num_bits - 1
     width = ops.stop_gradient(ops.subtract(max_vals, min_vals))
     empty = ops.equal(width, 0)
-    step = ops.where(empty, 1.0, ops.divide(width, high - low))
-    zero = ops.subtract(low, ops.divide(ops.stop_gradient(min_vals), step))
-    zero = ops.clip(ops.round(zero), low, high)
+    width = ops.where(empty, 1.0, width)
+    step = ops.divide(width, high - low)
+    # Of bounds with zero in their middle no engine's rounding may decide: the lower step is it.
+    part = ops.divide(ops.stop_gradient(min_vals), width)
+    zero = ops.ceil(ops.subtract(low - 0.5, ops.multiply(part, high - low)))
+    zero = ops.clip(zero, low, high)
     least, most = ops.multiply(low - zero, step), ops.multiply(high - zero, step)
     x = ops.stop_gradient(inputs)
     steps = ops.round(ops.divide(ops.subtract(ops.clip(x, least, most), least), step))
