@@ -21,7 +21,7 @@ from kerasish.errors import BackendError, BackendMissing, InvalidArgument, State
 AREAS = (
     "engine", "array", "manipulation", "nn", "convolution", "pooling", "normalization",
     "math", "linalg", "image", "random", "optimizer", "host",
-    "sparse",
+    "sparse", "interop",
 )  # fmt: skip
 bodies: dict[str, Callable[..., Any]] = {}
 """The composite ops' reference implementations, by name; filled by `core.op`."""
@@ -246,6 +246,18 @@ def using(adapter: Any) -> Iterator[None]:
         yield
     finally:
         active, real = before, real_before
+
+
+def graph_owner(leaves: Iterable[Any]) -> Adapter | None:
+    """The engine in whose graph tensors are symbolic, where that is not the active one: a
+    `tf.data` pipeline that is made while another engine trains."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None or active.name == "tensorflow":
+        return None
+    for x in leaves:
+        if type(x).__module__.startswith("tensorflow.") and tensorflow.is_symbolic_tensor(x):
+            return load("tensorflow")
+    return None
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

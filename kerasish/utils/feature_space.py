@@ -10,7 +10,7 @@ import numpy as np
 from kerasish import backends, dtypes, layers, ops
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument, StateError
-from kerasish.layers.preprocessing.host import encode, iterate, values
+from kerasish.layers.preprocessing.host import PipelineLayer, encode, in_graph_of, iterate, values
 from kerasish.saving import serialization
 
 _MODES = ("int", "one_hot", "float")
@@ -87,7 +87,7 @@ class Cross:
         return cls(**config)
 
 
-class FeatureSpace(layers.Layer):
+class FeatureSpace(PipelineLayer):
     """Encodes the columns of structured data, as a layer, on arrays or in a data pipeline.
 
     Args:
@@ -348,19 +348,15 @@ class FeatureSpace(layers.Layer):
                 f"FeatureSpace {self.name!r} has the features {sorted(self.features)}; the data "
                 f"lacks {missing}."
             )
-        columns = {n: self._standardize_column(n, data[n]) for n in self.features}
-        single = all(len(x.shape) == 0 for x in columns.values())
-        columns = {n: _as_column(x) for n, x in columns.items()}
-        if any(isinstance(x, KerasTensor) for x in columns.values()):
-            return super().__call__(columns)
-        self.build()
-        self.built = True
-        encoded = self.call(columns)
-        if not single:
-            return encoded
-        if self.output_mode == "concat":
-            return encoded[0]
-        return {n: x[0] for n, x in encoded.items()}
+        with in_graph_of(data):
+            columns = {n: self._standardize_column(n, data[n]) for n in self.features}
+            single = all(len(x.shape) == 0 for x in columns.values())
+            encoded = super().__call__({n: _as_column(x) for n, x in columns.items()})
+            if not single:
+                return encoded
+            if self.output_mode == "concat":
+                return encoded[0]
+            return {n: x[0] for n, x in encoded.items()}
 
     def _standardize_column(self, name: str, x: Any) -> Any:
         if isinstance(x, KerasTensor):

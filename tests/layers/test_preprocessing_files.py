@@ -231,3 +231,47 @@ def test_images_are_augmented_in_a_compiled_fit(backend):
     np.testing.assert_allclose(
         first, host(model.layers[-1](model.layers[-2](scale(images)))), atol=1e-4
     )
+
+
+# In pipelines of tf.data --------------------------------------------------------------------------
+
+
+def pipeline_cases():
+    layers = keras.layers
+    images = np.random.default_rng(1).uniform(0, 255, (4, 6, 6, 3)).astype("float32")
+    scale = layers.Normalization()
+    scale.adapt(images)
+    words = np.array([["ab c"], ["c"], ["x"], ["ab"]])
+    table = {"x": np.arange(4.0, dtype="float32"), "w": words[:, 0]}
+    space = keras.utils.FeatureSpace({"x": "float_normalized", "w": "string_categorical"})
+    space.adapt(table)
+    return [
+        (scale, images), (space, table),
+        (layers.StringLookup(vocabulary=["ab", "c"], output_mode="one_hot"), words),
+        (layers.TextVectorization(vocabulary=["ab", "c"], output_sequence_length=2), words),
+        (layers.Hashing(7), words), (layers.Discretization([50.0, 100.0]), images),
+        (layers.CategoryEncoding(4), np.array([[1, 2], [0, 0], [3, 1], [1, 1]])),
+        (layers.IntegerLookup(vocabulary=[5, 7]), np.array([[5], [6], [7], [5]])),
+        (layers.Pipeline([layers.Rescaling(0.5), layers.CenterCrop(4, 4)]), images),
+        (layers.Resizing(3, 4), images),
+    ]  # fmt: skip
+
+
+def test_in_a_tf_data_pipeline_whatever_the_backend(backend):
+    tf = pytest.importorskip("tensorflow")
+    for layer, data in pipeline_cases():
+        batches = tf.data.Dataset.from_tensor_slices(data).batch(2).map(layer)
+        found = np.concatenate([b.numpy() for b in batches])
+        np.testing.assert_allclose(found, host(layer(data)), atol=1e-4, err_msg=layer.name)
+        assert keras.config.backend() == backend
+
+
+def test_random_layers_in_a_tf_data_pipeline(backend):
+    tf = pytest.importorskip("tensorflow")
+    images = np.random.default_rng(1).uniform(0, 255, (4, 6, 6, 3)).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices(images).batch(4).repeat(2)
+    turn = keras.layers.RandomRotation(0.3, seed=5)
+    first, second = (b.numpy() for b in data.map(turn))
+    assert np.abs(first - images).max() > 1 and np.abs(first - second).max() > 1
+    direct = host(keras.layers.RandomRotation(0.3, seed=5)(images))
+    np.testing.assert_allclose(first, direct, atol=1e-2)

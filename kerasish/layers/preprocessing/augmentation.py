@@ -7,10 +7,10 @@ from typing import Any
 
 from kerasish import config, ops, random, tree
 from kerasish.errors import InvalidArgument, ShapeError
-from kerasish.layers.base import Layer
+from kerasish.layers.preprocessing.host import PipelineLayer
 
 
-class ImageLayer(Layer):
+class ImageLayer(PipelineLayer):
     """Changes images, and with them the labels and masks that belong to them.
 
     A layer draws what to do, `get_random_transformation`, once for a call; `transform_images`,

@@ -8,10 +8,10 @@ import numpy as np
 
 from kerasish import config, ops, tree
 from kerasish.errors import InvalidArgument, ShapeError
-from kerasish.layers.base import Layer
 from kerasish.layers.preprocessing import hashing
 from kerasish.layers.preprocessing.host import (
     HostLayer,
+    PipelineLayer,
     check_mode,
     encode,
     encode_on_host,
@@ -19,7 +19,7 @@ from kerasish.layers.preprocessing.host import (
 )
 
 
-class CategoryEncoding(Layer):
+class CategoryEncoding(PipelineLayer):
     """Category numbers as one-hot, multi-hot or count vectors.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,30 @@ from kerasish.layers.base import Layer
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 
 
-class HostLayer(Layer):
+@contextlib.contextmanager
+def in_graph_of(structure: Any) -> Iterator[None]:
+    """The engine of a `tf.data` pipeline as the active one, where symbolic tensors of it come."""
+    engine = backends.graph_owner(tree.flatten(structure))
+    if engine is None:
+        yield
+        return
+    state.tracing += 1
+    try:
+        with backends.using(engine):
+            yield
+    finally:
+        state.tracing -= 1
+
+
+class PipelineLayer(Layer):
+    """A layer that may also be a step of a `tf.data` pipeline, whichever engine is active."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with in_graph_of((args, kwargs)):
+            return super().__call__(*args, **kwargs)
+
+
+class HostLayer(PipelineLayer):
     """A layer that computes on the host, in NumPy and Python, and returns engine tensors.
 
     Strings never reach an engine: subclasses define `compute` on NumPy arrays, and
@@ -37,7 +61,8 @@ class HostLayer(Layer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             return super().__call__(*args, **kwargs)
-        return self.call(*args, **kwargs)
+        with in_graph_of((args, kwargs)):
+            return self.call(*args, **kwargs)
 
     def compute(self, *inputs: np.ndarray) -> np.ndarray:
         """The result for the arrays that `_parts` gives; strings are Python strings."""

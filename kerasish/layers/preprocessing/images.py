@@ -6,8 +6,8 @@ from typing import Any
 
 from kerasish import ops, random, tree
 from kerasish.errors import InvalidArgument
-from kerasish.layers.base import Layer
 from kerasish.layers.preprocessing.augmentation import ImageLayer
+from kerasish.layers.preprocessing.host import PipelineLayer
 
 
 class _Sized(ImageLayer):
@@ -182,7 +182,7 @@ class RandomCrop(_Sized):
         return self._crop(masks, transformation, "nearest")
 
 
-class MaxNumBoundingBoxes(Layer):
+class MaxNumBoundingBoxes(PipelineLayer):
     """Gives every image the same number of bounding boxes: cuts the list off or fills it up.
 
     Args:

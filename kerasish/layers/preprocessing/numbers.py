@@ -8,11 +8,17 @@ import numpy as np
 
 from kerasish import ops
 from kerasish.errors import InvalidArgument, ShapeError, StateError
-from kerasish.layers.base import Layer
-from kerasish.layers.preprocessing.host import batches, check_mode, encode, encoded_shape, values
+from kerasish.layers.preprocessing.host import (
+    PipelineLayer,
+    batches,
+    check_mode,
+    encode,
+    encoded_shape,
+    values,
+)
 
 
-class Normalization(Layer):
+class Normalization(PipelineLayer):
     """`(inputs - mean) / sqrt(variance)`, with moments that are given or found by `adapt`.
 
     Args:
@@ -157,7 +163,7 @@ class Normalization(Layer):
         return config
 
 
-class Discretization(Layer):
+class Discretization(PipelineLayer):
     """Numbers as the bins between boundaries that they fall into.
 
     Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from kerasish.layers.base import Layer
+from kerasish.layers.preprocessing.host import PipelineLayer
 from kerasish.saving import serialization
 
 
-class Pipeline(Layer):
+class Pipeline(PipelineLayer):
     """Preprocessing layers in a row, as one layer.
 
     Args:

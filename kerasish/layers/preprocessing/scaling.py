@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kerasish import ops
-from kerasish.layers.base import Layer
+from kerasish.layers.preprocessing.host import PipelineLayer
 
 
-class Rescaling(Layer):
+class Rescaling(PipelineLayer):
     """`inputs * scale + offset`.
 
     Args:
