@@ -61,6 +61,7 @@ __getattr__, __dir__, __all__ = attach(
             "AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention "
             "MultiHeadAttention"
         ),
+        "kerasish.layers.interop": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
         "kerasish.layers.preprocessing.images": (
             "CenterCrop MaxNumBoundingBoxes RandomCrop Resizing"
         ),

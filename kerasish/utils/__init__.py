@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = attach(
         "kerasish.utils.numerical": "normalize to_categorical",
         "kerasish.utils.sequence": "pad_sequences",
         "kerasish.utils.batches": "pack_x_y_sample_weight unpack_x_y_sample_weight",
+        "kerasish.utils.torch_module": "to_torch_module",
         "kerasish.utils.py_dataset": "PyDataset Sequence=PyDataset",
         "kerasish.utils.feature_space": "FeatureSpace",
     },
