@@ -286,10 +286,10 @@ def conv_transpose(
                 f"{strides}."
             )
     same = known_padding(name, padding) == "same"
-    crops = [
+    crops = tuple(
         _crops(reach(k, d), s, same, extra)
         for k, s, d, extra in zip(kernel.shape[:-2], strides, dilation, more, strict=True)
-    ]
+    )
     first = channels_first(name, data_format)
     x = to_last(inputs) if first else inputs
     y = backends.active.table["_conv_transpose"](x, kernel, strides, crops, dilation)
