@@ -66,20 +66,16 @@ def stored(layer):
     return {k: np.asarray(v.numpy() if hasattr(v, "numpy") else v) for k, v in store.items()}
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", [*LAYERS, *ELLIPSES])
+@pytest.mark.parametrize("name, mode", [*EVERY, *((n, m) for n in ELLIPSES for m in MODES)])
 def test_outputs_stay_near(name, mode, backend):
-    if (name, mode) not in EVERY and name in LAYERS:
-        pytest.skip("float8 is for products")
     layer, inputs, _ = made(keras, name)
     before = host(layer(inputs))
     layer.quantize(config=MODES[mode](keras.quantizers))
     after = host(layer(inputs))
-    bits = 8 if "8" in mode else 4
     assert after.shape == before.shape and not np.array_equal(before, after)
     unordered = mode.startswith("int4") and name in ("einsum-turned", "einsum-batch")
     limit = {"int8": 0.02, "int8-weights": 0.02, "float8": 0.12}.get(mode, 0.35)
-    assert np.abs(after - before).max() < limit * (2 if unordered else 1), bits
+    assert np.abs(after - before).max() < limit * (2 if unordered else 1)
     symbolic = layer(keras.Input(batch_shape=(None, *inputs.shape[1:]), dtype=str(inputs.dtype)))
     assert symbolic.shape == (None, *after.shape[1:])
 
@@ -106,7 +102,7 @@ def test_variables_and_outputs_are_those_of_keras(name, mode):
                 value.astype("float32"), theirs[key].astype("float32"), rtol=1e-6
             )
     layer.load_own_variables(theirs)
-    tolerance = 2e-2 if mode == "float8" or (mode, name) == ("int8", "einsum-out") else 2e-6
+    tolerance = 2e-2 if mode == "float8" else 2e-6  # there Keras rounds biases to bfloat16
     np.testing.assert_allclose(host(layer(inputs)), np.asarray(other(inputs)), atol=tolerance)
     other.load_own_variables(ours)
     layer.load_own_variables(ours)
@@ -147,11 +143,11 @@ def test_gradients_pass_through(name, mode, backend):
     np.testing.assert_allclose(grad(layer), grad(plain), atol=1e-4)
 
 
-@pytest.mark.parametrize("mode", ["int8", "int4", "float8", None])
-@pytest.mark.parametrize("name", ["dense", "einsum", "embedding"])
+@pytest.mark.parametrize("name, mode", [
+    *((n, m) for n in ("dense", "einsum", "embedding") for m in (None, "int8", "int4")),
+    ("dense", "float8"), ("einsum", "float8"),
+])  # fmt: skip
 def test_lora_trains_beside_a_quantized_kernel(name, mode, backend):
-    if name == "embedding" and mode == "float8":
-        pytest.skip("float8 is for products")
     layer, inputs, _ = made(keras, name)
     if mode:
         layer.quantize(mode)
