@@ -5,6 +5,7 @@
 Everything is timed in one process, interleaved round by round; a row shows the median of kerasish,
 the median of the native loop, and the median of the ratios of the rounds. The native loops are what
 a good engineer writes: torch's fused Adam, jax.jit with donated state, tf.function, plain NumPy.
+`predict` is compared with a compiled forward pass, `model(x)` with an eager one.
 With `--keras` each backend's Keras runs too, in a process of its own (it cannot switch).
 """
 
@@ -71,7 +72,8 @@ def fit_once(model, x, y, batch):
     model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
 
 
-# Native loops: each returns (train an epoch, forward one sample) --------------------------------
+# Native loops: each returns (train an epoch, arrays -> arrays, the engine's tensors -> its tensors,
+# the last as a user of that engine would call a function of his own: not compiled) ---------------
 
 
 def _weights(name):
@@ -87,12 +89,8 @@ def _weights(name):
     return [glorot(16, 256), glorot(64, 256), zeros(256), glorot(64, 5), zeros(5)]
 
 
-def native_numpy(name, x, y, batch):
-    if name not in ("tiny", "mlp"):
-        return None
-    p = _weights(name)
-    m, v = [np.zeros_like(w) for w in p], [np.zeros_like(w) for w in p]
-    step = 0
+def _numpy_dense(p):
+    """(forward, backward) of a multi-layer perceptron: logits and activations, then gradients."""
 
     def forward(a):
         acts = [a]
@@ -101,7 +99,110 @@ def native_numpy(name, x, y, batch):
             if i < len(p) - 2:
                 a = np.maximum(a, 0)
             acts.append(a)
-        return acts
+        return a, acts
+
+    def backward(g, acts):
+        grads = [None] * len(p)
+        for i in reversed(range(0, len(p), 2)):
+            a = acts[i // 2]
+            grads[i], grads[i + 1] = a.T @ g, g.sum(0)
+            if i:
+                g = (g @ p[i].T) * (a > 0)
+        return grads
+
+    return forward, backward
+
+
+def _numpy_cnn(p):
+    def patches(a):
+        n, h, w, c = a.shape
+        padded = np.zeros((n, h + 2, w + 2, c), a.dtype)
+        padded[:, 1:-1, 1:-1] = a
+        out = np.empty((n, h, w, 9, c), a.dtype)
+        for k in range(9):
+            out[:, :, :, k] = padded[:, k // 3 : k // 3 + h, k % 3 : k % 3 + w]
+        return out.reshape(n * h * w, 9 * c)
+
+    def conv(a, kernel, bias):
+        cols = patches(a)
+        y = cols @ kernel.reshape(-1, kernel.shape[-1])
+        y += bias
+        return np.maximum(y, 0, out=y).reshape(*a.shape[:3], -1), cols
+
+    def unpatch(cols, n, h, w, c):
+        cols = cols.reshape(n, h, w, 9, c)
+        out = np.zeros((n, h + 2, w + 2, c), cols.dtype)
+        for k in range(9):
+            out[:, k // 3 : k // 3 + h, k % 3 : k % 3 + w] += cols[:, :, :, k]
+        return out[:, 1:-1, 1:-1]
+
+    def forward(a):
+        y1, cols1 = conv(a, p[0], p[1])
+        blocks = y1.reshape(len(a), 4, 2, 4, 2, 32)
+        pooled = blocks.max((2, 4))
+        y2, cols2 = conv(pooled, p[2], p[3])
+        flat = y2.reshape(len(a), -1)
+        return flat @ p[4] + p[5], (y1, cols1, blocks, pooled, cols2, flat)
+
+    def backward(g, saved):
+        y1, cols1, blocks, pooled, cols2, flat = saved
+        n = len(flat)
+        g4, g5 = flat.T @ g, g.sum(0)
+        g = ((g @ p[4].T) * (flat > 0)).reshape(-1, 64)
+        g2, g3 = (cols2.T @ g).reshape(p[2].shape), g.sum(0)
+        g = unpatch(g @ p[2].reshape(-1, 64).T, n, 4, 4, 32)[:, :, None, :, None]
+        chosen = blocks == pooled[:, :, None, :, None]
+        g = (chosen * g).reshape(y1.shape) * (y1 > 0)
+        g = g.reshape(-1, 32)
+        return [(cols1.T @ g).reshape(p[0].shape), g.sum(0), g2, g3, g4, g5]
+
+    return forward, backward
+
+
+def _numpy_lstm(p):
+    sigmoid = lambda z: 1 / (1 + np.exp(-z))
+
+    def forward(a):
+        n, steps, _ = a.shape
+        z = (a.reshape(-1, 16) @ p[0] + p[2]).reshape(n, steps, -1)
+        h = c = np.zeros((n, 64), "float32")
+        saved = []
+        for k in range(steps):
+            i, f, g, o = np.split(z[:, k] + h @ p[1], 4, -1)
+            i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+            before, c = c, f * c + i * g
+            t = np.tanh(c)
+            saved.append((h, before, i, f, g, o, t))
+            h = o * t
+        return h @ p[3] + p[4], (a, saved, h)
+
+    def backward(g_out, kept):
+        a, saved, last = kept
+        g3, g4 = last.T @ g_out, g_out.sum(0)
+        gh, gc = g_out @ p[3].T, 0
+        gz = np.empty((len(a), a.shape[1], 256), "float32")
+        gu = np.zeros_like(p[1])
+        for k in reversed(range(a.shape[1])):
+            h, before, i, f, g, o, t = saved[k]
+            gc = gc + gh * o * (1 - t * t)
+            z = gz[:, k]
+            z[:, :64] = gc * g * i * (1 - i)
+            z[:, 64:128] = gc * before * f * (1 - f)
+            z[:, 128:192] = gc * i * (1 - g * g)
+            z[:, 192:] = gh * t * o * (1 - o)
+            gu += h.T @ z
+            gh, gc = z @ p[1].T, gc * f
+        flat = gz.reshape(-1, 256)
+        return [a.reshape(-1, 16).T @ flat, gu, flat.sum(0), g3, g4]
+
+    return forward, backward
+
+
+def native_numpy(name, x, y, batch):
+    p = _weights(name)
+    m, v = [np.zeros_like(w) for w in p], [np.zeros_like(w) for w in p]
+    forward, backward = {"cnn": _numpy_cnn, "lstm": _numpy_lstm}.get(name, _numpy_dense)(p)
+    step = 0
 
     def epoch():
         nonlocal step
@@ -109,18 +210,12 @@ def native_numpy(name, x, y, batch):
         for low in range(0, len(x), batch):
             idx = order[low : low + batch]
             xb, yb = x[idx], y[idx]
-            acts = forward(xb)
-            z = acts[-1] - acts[-1].max(1, keepdims=True)
-            e = np.exp(z)
+            logits, saved = forward(xb)
+            e = np.exp(logits - logits.max(1, keepdims=True))
             g = e / e.sum(1, keepdims=True)
             g[np.arange(len(yb)), yb] -= 1
             g /= len(yb)
-            grads = [None] * len(p)
-            for i in reversed(range(0, len(p), 2)):
-                a = acts[i // 2]
-                grads[i], grads[i + 1] = a.T @ g, g.sum(0)
-                if i:
-                    g = (g @ p[i].T) * (a > 0)
+            grads = backward(g, saved)
             step += 1
             rate = 1e-3 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
             for w, gw, mw, vw in zip(p, grads, m, v, strict=True):
@@ -128,7 +223,8 @@ def native_numpy(name, x, y, batch):
                 vw += np.float32(0.001) * (gw * gw - vw)
                 w -= np.float32(rate) * mw / (np.sqrt(vw) + np.float32(1e-7))
 
-    return epoch, lambda a: forward(a)[-1]
+    predict = lambda a: forward(a)[0]
+    return epoch, predict, predict
 
 
 def native_torch(name, x, y, batch):
@@ -171,13 +267,11 @@ def native_torch(name, x, y, batch):
             optimizer.step()
         loss.item()
 
-    def forward(a):
-        if name == "cnn":
-            a = a.transpose(0, 3, 1, 2)
+    def eager(a):
         with torch.no_grad():
-            return model(torch.from_numpy(a).to(device)).cpu().numpy()
+            return model(a.permute(0, 3, 1, 2) if name == "cnn" else a)
 
-    return epoch, forward
+    return epoch, lambda a: eager(torch.from_numpy(a).to(device)).cpu().numpy(), eager
 
 
 def _adam_tree(jnp, tree_map):
@@ -251,7 +345,10 @@ def native_jax(name, x, y, batch):
             state[0], loss = step(state[0], x[idx], yi[idx])
         loss.block_until_ready()
 
-    return epoch, lambda a: np.asarray(infer(state[0][0], a))
+    return (
+        epoch, lambda a: np.asarray(infer(state[0][0], a)),
+        lambda a: forward(state[0][0], a).block_until_ready(),
+    )  # fmt: skip
 
 
 def native_tensorflow(name, x, y, batch):
@@ -303,7 +400,7 @@ def native_tensorflow(name, x, y, batch):
             loss = step(tf.constant(x[idx]), tf.constant(y[idx]))
         loss.numpy()
 
-    return epoch, lambda a: infer(tf.constant(a)).numpy()
+    return epoch, lambda a: infer(tf.constant(a)).numpy(), forward
 
 
 NATIVE = {"numpy": native_numpy, "torch": native_torch, "jax": native_jax,
@@ -355,40 +452,33 @@ def overheads(keras):
         None, None, "us")
 
 
+def measure(keras, backend, name, rounds):
+    make, batch = MODELS[name]
+    x, y = make()
+    model = build(keras, name)
+    epoch, predict, eager = NATIVE[backend](name, x, y, batch)
+    times = compare(lambda: fit_once(model, x, y, batch), epoch, rounds)
+    row(f"fit {name}, a step", *times, "ms", -(-len(x) // batch))
+
+    from kerasish import backends
+
+    one, active = x[:1], backends.active
+    tensor = active.convert(one)
+    n = 200 if name == "tiny" else 50
+    call = lambda: active.block_until_ready(model(tensor))
+    row(f"model(x) {name}, one sample", *compare(call, lambda: eager(tensor), rounds, n), "us")
+    ours = lambda: model.predict(one, verbose=0)
+    row(f"predict {name}, one sample", *compare(ours, lambda: predict(one), rounds, n), "us")
+
+
 def run(backend, names, rounds):
     import kerasish as keras
 
     keras.config.set_backend(backend)
     print(f"\n{backend:34}{'kerasish':>10}{'native':>10}   {'ratio':>9}")
     for name in names:
-        make, batch = MODELS[name]
-        x, y = make()
-        model = build(keras, name)
-        native = NATIVE[backend](name, x, y, batch)
-        steps = -(-len(x) // batch)
-        if native is None:
-            fit_once(model, x, y, batch)
-            times = [clock(lambda: fit_once(model, x, y, batch)) for _ in range(rounds)]
-            row(f"fit {name}, a step", statistics.median(times), None, None, "ms", steps)
-            continue
-        epoch, forward = native
-        row(f"fit {name}, a step",
-            *compare(lambda: fit_once(model, x, y, batch), epoch, rounds), "ms", steps)
-        one = x[:1]
-        from kerasish import backends
-
-        tensor = backends.active.convert(one)
-        n = 200 if name == "tiny" else 50
-        row(f"model(x) {name}, one sample",
-            *compare(lambda: backends.active.block_until_ready(model(tensor)),
-                     eager_forward(backend, forward, one), rounds, n), "us")
-        row(f"predict {name}, one sample",
-            *compare(lambda: model.predict(one, verbose=0), lambda: forward(one), rounds, n), "us")
+        measure(keras, backend, name, rounds)
     overheads(keras)
-
-
-def eager_forward(backend, forward, one):
-    return lambda: forward(one)
 
 
 def run_keras(backend, names, rounds):
@@ -398,7 +488,9 @@ def run_keras(backend, names, rounds):
         f"for name in {names!r}:\n"
         "    make, batch = t.MODELS[name]; x, y = make(); m = t.build(keras, name)\n"
         "    t.fit_once(m, x, y, batch); t.fit_once(m, x, y, batch)\n"
-        f"    out[name] = statistics.median([t.clock(lambda: t.fit_once(m, x, y, batch)) for _ in range({rounds})]) / -(-len(x) // batch) * 1e3\n"
+        "    once = lambda: t.fit_once(m, x, y, batch)\n"
+        f"    times = [t.clock(once) for _ in range({rounds})]\n"
+        "    out[name] = statistics.median(times) / -(-len(x) // batch) * 1e3\n"
         "print(json.dumps(out))"
     )
     env = {**os.environ, "KERAS_BACKEND": backend}
