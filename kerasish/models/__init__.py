@@ -1,11 +1,13 @@
 """Models: `Model` (functional or subclassed) and `Sequential`."""
 
-from kerasish.models.cloning import clone_model
-from kerasish.models.model import Functional, Model, model_from_json
-from kerasish.models.sequential import Sequential
-from kerasish.saving.saving_api import load_model, save_model
+from kerasish._lazy import attach
 
-__all__ = [
-    "Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json",
-    "save_model",
-]  # fmt: skip
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    names={
+        "kerasish.models.cloning": "clone_model",
+        "kerasish.models.model": "Functional Model model_from_json",
+        "kerasish.models.sequential": "Sequential",
+        "kerasish.saving.saving_api": "load_model save_model",
+    },
+)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import backends, dtypes, tree
+from kerasish import backends, dtypes, ops, tree
 from kerasish.backends.sparse import host_entries, is_scipy
 from kerasish.core.op import describe
 from kerasish.errors import InvalidArgument, ShapeError
@@ -380,6 +380,12 @@ def is_stream(x: Any) -> bool:
     if hasattr(x, "shape") or hasattr(x, "to_numpy") or hasattr(x, "tocsr"):
         return False
     return hasattr(x, "__iter__") or hasattr(x, "__next__") or hasattr(x, "__getitem__")
+
+
+def len_of(x: Any) -> Any:
+    """The batch size of a tensor, as a number where it is known."""
+    n = x.shape[0] if len(x.shape) else 1
+    return n if n is not None else ops.shape(x)[0]
 
 
 def split(arrays: Any, fraction: float) -> tuple[Any, Any]:

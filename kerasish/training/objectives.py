@@ -6,6 +6,7 @@ from typing import Any
 
 from kerasish import losses, metrics, ops, tree
 from kerasish.errors import InvalidArgument
+from kerasish.training.data import len_of
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -131,12 +132,6 @@ class Objective:
             return per_output(sample_weight, y_pred, self.names, "sample_weight")
         leaves = tree.flatten(sample_weight)
         return leaves if len(leaves) == count else [sample_weight] * count
-
-
-def len_of(x: Any) -> Any:
-    """The batch size of a tensor, as a number where it is known."""
-    n = x.shape[0] if len(x.shape) else 1
-    return n if n is not None else ops.shape(x)[0]
 
 
 def _as_loss(function: Any) -> Any:

@@ -15,7 +15,6 @@ from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument, KerasishError, StateError
 from kerasish.layers.base import _Call
 from kerasish.training import data as data_module
-from kerasish.training.objectives import Measures, Objective, len_of
 
 
 class Steps:
@@ -59,6 +58,7 @@ class Steps:
         from kerasish import losses as losses_module
         from kerasish import metrics as metrics_module
         from kerasish import optimizers
+        from kerasish.training.objectives import Measures, Objective
 
         optimizer = optimizers.get(optimizer)
         if isinstance(loss, str):
@@ -529,7 +529,7 @@ def _spec(x: Any) -> Any:
 
 
 def _batch_size(x: Any) -> Any:
-    return len_of(tree.flatten(x)[0])
+    return data_module.len_of(tree.flatten(x)[0])
 
 
 def _optimizers_of(model: Any) -> Iterator[Any]:

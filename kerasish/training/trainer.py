@@ -13,7 +13,6 @@ import numpy as np
 from kerasish import backends, config, tree
 from kerasish.errors import InvalidArgument, StateError
 from kerasish.training import data as data_module
-from kerasish.training.objectives import check_labels
 from kerasish.training.steps import Kept, Steps
 
 
@@ -160,6 +159,7 @@ class Trainer(Steps):
             outputs = self.outputs if self.built and self.outputs else None
             if outputs and len(outputs) == 1 and isinstance(targets, np.ndarray):
                 from kerasish import losses
+                from kerasish.training.objectives import check_labels
 
                 loss = self.loss
                 loss = losses.get(loss) if isinstance(loss, str) else loss
