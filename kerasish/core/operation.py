@@ -44,6 +44,10 @@ class Operation:
             )
         self.name = name or auto_name(snake_case(type(self).__name__))
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has not been called; a graph that is copied with it calls it again.
+        return {k: v for k, v in self.__dict__.items() if k != "_inbound_nodes"}
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if _any_symbolic((args, kwargs)):
             return self.symbolic_call(*args, **kwargs)

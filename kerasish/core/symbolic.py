@@ -109,6 +109,12 @@ class KerasTensor:
             f"ragged={self.ragged}, name={self.name}>"
         )
 
+    def __reduce__(self) -> Any:
+        # Copied alone it comes from nowhere; a `Function` copies its tensors with their history.
+        return KerasTensor, (
+            self._shape, self._dtype, self.sparse, self.ragged, self.record_history, self.name
+        )
+
     def __len__(self) -> int:
         if not self._shape or self._shape[0] is None:
             raise TypeError(f"len() of a symbolic tensor of shape {self._shape} is unknown.")

@@ -920,11 +920,12 @@ class Layer(Operation):
         return _rebuild, (self.__class__,), self._picklable()
 
     def _picklable(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("_inbound_nodes",)}
+        return {
+            **self.__getstate__(), "_losses": [], "_seen_shapes": set(), "_native_dtypes": {},
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.__dict__["_inbound_nodes"] = []
 
     def __repr__(self) -> str:
         state = "" if self.built else ", not built"

@@ -73,6 +73,10 @@ class InputLayer(Layer):
     def call(self) -> None:
         return None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        symbolic.Node(self, (), {}, self._tensor[0])
+
     @property
     def output(self) -> KerasTensor:
         return self._tensor[0]

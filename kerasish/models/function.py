@@ -9,6 +9,7 @@ from kerasish import backends, tree
 from kerasish.core.operation import OpCall, Operation
 from kerasish.core.symbolic import KerasTensor, Node
 from kerasish.errors import InvalidArgument
+from kerasish.layers.input_layer import InputLayer
 
 
 def sort_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Node]:
@@ -112,11 +113,64 @@ class Function(Operation):
             return flat[0]
         return tree.pack_sequence_as(self._outputs_struct, flat)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The graph as a flat list of calls: followed from tensor to tensor it is too deep."""
+        where = {id(x): _Place(0, i) for i, x in enumerate(self._inputs)}
+        for n, node in enumerate(self._nodes, 1):
+            for i, x in enumerate(node.output_tensors):
+                where.setdefault(id(x), _Place(n, i))
+
+        def placed(structure: Any) -> Any:
+            return tree.map_structure(
+                lambda x: where[id(x)] if isinstance(x, KerasTensor) else x, structure
+            )
+
+        heads = [x.node.operation if x.node is not None else None for x in self._inputs]
+        return {
+            "name": self.name,
+            "inputs": [
+                head if isinstance(head, InputLayer) else x
+                for head, x in zip(heads, self._inputs, strict=True)
+            ],
+            "calls": [
+                (node.operation, placed(node.args), placed(node.kwargs), node.outputs)
+                for node in self._nodes
+            ],
+            "structures": (placed(self._inputs_struct), placed(self._outputs_struct)),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        starts = []
+        for x in state["inputs"]:
+            if isinstance(x, KerasTensor):  # a tensor from within another model
+                x = InputLayer(input_tensor=x, name=x.name)
+            starts.append(x.output)
+        made = [starts]
+
+        def filled(structure: Any) -> Any:
+            return tree.map_structure(
+                lambda x: made[x.call][x.index] if isinstance(x, _Place) else x, structure
+            )
+
+        for operation, args, kwargs, outputs in state["calls"]:
+            node = Node(operation, filled(args), filled(kwargs), outputs)
+            made.append(node.output_tensors)
+        Function.__init__(self, *[filled(s) for s in state["structures"]], name=state["name"])
+
     def call(self, inputs: Any) -> Any:
         convert = backends.active.convert
         return self.run([
             x if isinstance(x, KerasTensor) else convert(x) for x in tree.flatten(inputs)
         ])
+
+
+class _Place:
+    """Where a tensor comes from: the number of the call (0: the inputs) and of its output."""
+
+    __slots__ = ("call", "index")
+
+    def __init__(self, call: int, index: int):
+        self.call, self.index = call, index
 
 
 def _template(slots: dict[int, int], args: Any, kwargs: Any) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from kerasish.layers.base import Layer
 from kerasish.layers.input_layer import InputLayer
 from kerasish.models import graph_config
 from kerasish.models.function import Function
+from kerasish.training.steps import Kept
 from kerasish.training.trainer import Trainer
 
 
@@ -374,6 +375,12 @@ class Model(Trainer, Layer):
         """
         return None
 
+    def _picklable(self) -> dict[str, Any]:
+        """All of the model, the optimizer's state included, but what was compiled for it."""
+        kept = {k: v for k, v in super()._picklable().items() if not isinstance(v, Kept)}
+        kept["_compiled_steps"] = {}
+        return kept
+
     def _check_built(self, what: str) -> None:
         if not self.built:
             raise NotBuilt(
@@ -387,20 +394,6 @@ class Functional(Model):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         Model.__init__(self, inputs=inputs, outputs=outputs, name=name, **kwargs)
-
-    def __reduce__(self) -> Any:
-        config = graph_config.graph_to_config(self)
-        weights = [v.numpy() for v in self.variables]
-        return _unpickle, (type(self), config, weights, self.get_compile_config())
-
-
-def _unpickle(cls: Any, config: Any, weights: Any, compiled: Any) -> Any:
-    model = cls.from_config(config)
-    for v, value in zip(model.variables, weights, strict=True):
-        v.assign(value)
-    if compiled:
-        model.compile_from_config(compiled)
-    return model
 
 
 class _Untracked:

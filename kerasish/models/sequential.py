@@ -203,12 +203,6 @@ class Sequential(Model):
             model.trainable = False
         return model
 
-    def __reduce__(self) -> Any:
-        from kerasish.models.model import _unpickle
-
-        weights = [v.numpy() for v in self.variables]
-        return _unpickle, (type(self), self.get_config(), weights, self.get_compile_config())
-
 
 def _as_layer(operation: Operation) -> Layer:
     from kerasish import layers

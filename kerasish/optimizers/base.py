@@ -143,7 +143,7 @@ class Optimizer:
         self._variables: list[Variable] = []
         self._trainable_variables: list[Any] = []
         self._slots: dict[str, list[Variable | None]] = {}
-        self._undecayed: tuple[set[int], list[str]] = (set(), [])
+        self._undecayed: tuple[list[Any], list[str]] = ([], [])
         self._warned = False
         self.built = False
         self.name = name or scope.auto_name(snake_case(who))
@@ -189,6 +189,15 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_plans": {}, "_last": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._number_variables()
+
+    def _number_variables(self) -> None:
+        self._trainable_variables_indices = {
+            id(v): i for i, v in enumerate(self._trainable_variables)
+        }
 
     def _track_variable(self, variable: Any) -> None:
         if not any(variable is v for v in (*self._variables, *self._trainable_variables)):
@@ -256,7 +265,7 @@ class Optimizer:
             return
         variables = list(variables)
         self._trainable_variables = variables
-        self._trainable_variables_indices = {id(v): i for i, v in enumerate(variables)}
+        self._number_variables()
         if self.use_ema:
             self._model_variables_moving_average = [
                 self._make_slot("average", v, v.numpy()) for v in variables
@@ -507,7 +516,9 @@ class Optimizer:
     def _decay_of(self, variable: Any) -> float | None:
         """The weight decay of a variable, `None` where it has none."""
         excluded, patterns = self._undecayed
-        if id(variable) in excluded or any(re.search(p, variable.path) for p in patterns):
+        if any(variable is v for v in excluded) or any(
+            re.search(p, variable.path) for p in patterns
+        ):
             return None
         return self.weight_decay or None
 
@@ -617,7 +628,7 @@ class Optimizer:
             var_list: the variables.
             var_names: regular expressions; a variable whose path holds a match is left out.
         """
-        self._undecayed = ({id(v) for v in var_list or ()}, list(var_names or ()))
+        self._undecayed = (list(var_list or ()), list(var_names or ()))
 
     def finalize_variable_values(self, var_list: Iterable[Any]) -> None:
         """Sets variables to their moving averages, where `use_ema` keeps them."""
