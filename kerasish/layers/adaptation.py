@@ -143,7 +143,8 @@ class Adaptable(Layer):
             mode.attach(self)
         self._mode, self.quantization_config, self._adapted = mode, config, True
         if isinstance(self._dtype_policy, dtype_policies.DTypePolicyMap):
-            self._dtype_policy.pop(self.path, None)
+            if self.path in self._dtype_policy:
+                del self._dtype_policy[self.path]
             self._dtype_policy[self.path] = policy
         else:
             self._dtype_policy = policy
