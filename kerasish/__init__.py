@@ -5,8 +5,6 @@
 Names load when they are first used; no engine is imported before something is computed.
 """
 
-from typing import TYPE_CHECKING
-
 from kerasish._lazy import attach
 from kerasish._version import __version__
 
@@ -41,48 +39,3 @@ __getattr__, __dir__, _names = attach(
     },
 )
 __all__ = ["__version__", *_names]
-
-if TYPE_CHECKING:
-    from kerasish import (
-        activations,
-        backend,
-        callbacks,
-        config,
-        constraints,
-        datasets,
-        dtype_policies,
-        initializers,
-        layers,
-        losses,
-        metrics,
-        mixed_precision,
-        models,
-        ops,
-        optimizers,
-        quantizers,
-        random,
-        regularizers,
-        saving,
-        tree,
-        utils,
-    )
-    from kerasish.backends import register_backend
-    from kerasish.core.operation import Operation
-    from kerasish.core.remat import RematScope, remat
-    from kerasish.core.scope import StatelessScope, SymbolicScope, device, name_scope
-    from kerasish.core.symbolic import KerasTensor
-    from kerasish.core.transforms import function, grad, value_and_grad
-    from kerasish.core.variable import Variable
-    from kerasish.dtype_policies import DTypePolicy, FloatDTypePolicy
-    from kerasish.initializers import Initializer
-    from kerasish.layers.base import Layer
-    from kerasish.layers.input_layer import Input
-    from kerasish.layers.input_spec import InputSpec
-    from kerasish.losses import Loss
-    from kerasish.metrics import Metric
-    from kerasish.models import Model, Sequential
-    from kerasish.models.function import Function
-    from kerasish.optimizers import Optimizer
-    from kerasish.quantizers import Quantizer
-    from kerasish.regularizers import Regularizer
-    from kerasish._version import version
