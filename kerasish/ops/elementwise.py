@@ -2,6 +2,9 @@
 
 Integers given to a function of the reals become floatx; two operands meet in their common dtype
 (`kerasish.dtypes`), where Python scalars are weak.
+
+Gradients at corners are the same on all engines: equal arguments of a maximum or minimum share it
+equally, `clip` passes it on at its bounds, and the slope of `absolute` at 0 is 0.
 """
 
 from __future__ import annotations
@@ -120,6 +123,12 @@ def sqrt(x: Any) -> Any:
     >>> keras.ops.sqrt([4.0, 9.0]).tolist()
     [2.0, 3.0]
     """
+
+
+def safe_sqrt(x: Any) -> Any:
+    """The square root of something not negative, with the gradient 0, not infinity, at 0."""
+    zero = equal(x, 0)
+    return where(zero, 0.0, sqrt(where(zero, 1.0, x)))
 
 
 @op(float="x")
@@ -624,8 +633,8 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     [0.0, 0.5, 1.0]
     """
     if x_min is not None:
-        x = maximum(x, x_min)
-    return x if x_max is None else minimum(x, x_max)
+        x = where(less(x, x_min), x_min, x)
+    return x if x_max is None else where(greater(x, x_max), x_max, x)
 
 
 @op(convert="x", like="nan posinf neginf")

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends
-from kerasish.ops.control_flow import jvp
 from kerasish.core.op import op
 from kerasish.dtypes import numpy_dtype
 from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.ops.control_flow import jvp
 from kerasish.ops.core import cast, shape
+from kerasish.ops.elementwise import safe_sqrt
 from kerasish.ops.numpy import (
     absolute,
     conj,
-    equal,
     expand_dims,
     eye,
     greater,
@@ -28,7 +28,6 @@ from kerasish.ops.numpy import (
     not_equal,
     power,
     real,
-    sqrt,
     squeeze,
     sum,
     swapaxes,
@@ -354,12 +353,6 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """
     rcond = _rounding(a) if rcond is None else rcond
     return _with_columns(lambda a, b: matmul(_pinv(a, rcond), b), a, b)
-
-
-def safe_sqrt(x: Any) -> Any:
-    """The square root of something not negative, with the gradient 0, not infinity, at 0."""
-    zero = equal(x, 0)
-    return where(zero, 0.0, sqrt(where(zero, 1.0, x)))
 
 
 @op(float="x")

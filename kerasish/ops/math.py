@@ -13,7 +13,8 @@ from kerasish import backends
 from kerasish.core.op import op
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.core import shape, stop_gradient
-from kerasish.ops.linalg import cholesky, safe_sqrt
+from kerasish.ops.elementwise import safe_sqrt
+from kerasish.ops.linalg import cholesky
 from kerasish.ops.manipulation import _pad
 from kerasish.ops.numpy import (
     add,

@@ -19,7 +19,7 @@ from kerasish.ops.elementwise import (
     floor,
     multiply,
     round,
-    sqrt,
+    safe_sqrt,
     square,
     subtract,
 )
@@ -120,7 +120,7 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> keras.ops.std([[1.0, 2.0], [3.0, 5.0]], axis=1).tolist()
     [0.5, 1.0]
     """
-    return sqrt(var(x, axis, keepdims))
+    return safe_sqrt(var(x, axis, keepdims))
 
 
 @op(convert="x")
@@ -579,7 +579,7 @@ def nanstd(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> keras.ops.nanstd([[1.0, float("nan")], [3.0, 5.0]], axis=1).tolist()
     [0.0, 1.0]
     """
-    return sqrt(nanvar(x, axis, keepdims))
+    return safe_sqrt(nanvar(x, axis, keepdims))
 
 
 @op(convert="x")

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 
 from kerasish.backends.jax.engine import native_dtype
 
-absolute = jnp.absolute
 add = jnp.add
 arccos = jnp.arccos
 arccosh = jnp.arccosh
@@ -25,7 +24,6 @@ bitwise_or = jnp.bitwise_or
 bitwise_xor = jnp.bitwise_xor
 cbrt = jnp.cbrt
 ceil = jnp.ceil
-clip = jnp.clip
 conjugate = jnp.conjugate
 cos = jnp.cos
 cosh = jnp.cosh
@@ -36,14 +34,11 @@ exp2 = jnp.exp2
 expm1 = jnp.expm1
 floor = jnp.floor
 floor_divide = jnp.floor_divide
-fmax = jnp.fmax
-fmin = jnp.fmin
 fmod = jnp.fmod
 gcd = jnp.gcd
 greater = jnp.greater
 greater_equal = jnp.greater_equal
 heaviside = jnp.heaviside
-hypot = jnp.hypot
 i0 = jnp.i0
 imag = jnp.imag
 isfinite = jnp.isfinite
@@ -58,8 +53,6 @@ log = jnp.log
 log10 = jnp.log10
 log1p = jnp.log1p
 log2 = jnp.log2
-logaddexp = jnp.logaddexp
-logaddexp2 = jnp.logaddexp2
 logical_and = jnp.logical_and
 logical_not = jnp.logical_not
 logical_or = jnp.logical_or
@@ -71,7 +64,6 @@ multiply = jnp.multiply
 negative = jnp.negative
 nextafter = jnp.nextafter
 not_equal = jnp.not_equal
-power = jnp.power
 real = jnp.real
 reciprocal = jnp.reciprocal
 right_shift = jnp.right_shift
@@ -88,6 +80,25 @@ tan = jnp.tan
 tanh = jnp.tanh
 trunc = jnp.trunc
 _rint = jnp.rint
+
+
+@jax.jit
+def absolute(x: Any) -> Any:
+    # The slope at 0 is 0, as on the other engines, where JAX's own is 1.
+    return x * jnp.sign(x) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.absolute(x)
+
+
+@jax.jit
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    x = x if x_min is None else jnp.where(x < x_min, x_min, x)
+    return x if x_max is None else jnp.where(x > x_max, x_max, x)
+
+
+@jax.jit
+def power(x1: Any, x2: Any) -> Any:
+    if jnp.issubdtype(x1.dtype, jnp.floating):  # x**0 is flat, also at 0
+        x1 = jnp.where(x2 == 0, jax.lax.stop_gradient(x1), x1)
+    return jnp.power(x1, x2)
 
 
 def _complex(real: Any, imaginary: Any) -> Any:
@@ -128,7 +139,6 @@ sum = _reducer(jnp.sum)
 _prod = _reducer(jnp.prod)
 mean = _reducer(jnp.mean)
 var = _reducer(jnp.var)
-std = _reducer(jnp.std)
 all = _reducer(jnp.all)
 any = _reducer(jnp.any)
 max = _extreme(jnp.max)

@@ -127,7 +127,9 @@ def _combine_backward(reduction: str, saved: Any, g: Any) -> Any:
         zero = updates == 0  # the quotient, where it exists
         others = jnp.where(zero, inputs[key], ans[key] / jnp.where(zero, 1, updates))
         return _combine(g, indices, updates, "mul"), None, g[key] * others
-    return jnp.where(inputs == ans, g, 0), None, jnp.where(updates == ans[key], g[key], 0)
+    mine, theirs = inputs == ans, updates == ans[key]
+    share = g / (mine.astype(g.dtype)).at[key].add(theirs.astype(g.dtype))  # among equal ones
+    return jnp.where(mine, share, 0), None, jnp.where(theirs, share[key], 0)
 
 
 _combine.defvjp(_combine_forward, _combine_backward)

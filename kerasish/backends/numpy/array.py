@@ -229,13 +229,17 @@ def mean(x: Any, axis: Any, keepdims: bool) -> Any:
 def max(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
     if initial is None:
         return np.maximum.reduce(x, axis=_axes(axis), keepdims=keepdims)
-    return np.max(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
+    if 0 in x.shape:
+        return np.max(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
+    return np.maximum(np.max(x, axis=_axes(axis), keepdims=keepdims), x.dtype.type(initial))
 
 
 def min(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
     if initial is None:
         return np.minimum.reduce(x, axis=_axes(axis), keepdims=keepdims)
-    return np.min(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
+    if 0 in x.shape:
+        return np.min(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
+    return np.minimum(np.min(x, axis=_axes(axis), keepdims=keepdims), x.dtype.type(initial))
 
 
 def argmax(x: Any, axis: Any, keepdims: bool) -> Any:

@@ -213,8 +213,8 @@ defvjp(
 )
 defvjp(
     np.hypot,
-    lambda g, ans, a, b: unbroadcast(g * a / ans, a),
-    lambda g, ans, a, b: unbroadcast(g * b / ans, b),
+    lambda g, ans, a, b: unbroadcast(g * a / np.where(ans == 0, 1, ans), a),
+    lambda g, ans, a, b: unbroadcast(g * b / np.where(ans == 0, 1, ans), b),
 )
 defvjp(
     np.copysign,
@@ -253,14 +253,16 @@ defvjp(
 
 
 def _define_logaddexp(function: Any, exp: Any) -> None:
-    def weight(g: Any, ans: Any, x: Any) -> Any:
-        # Where both terms are zero (logarithm -inf) the weights are 0, not NaN.
-        return unbroadcast(g * exp(x - np.where(ans == -math.inf, 0, ans)), x)
+    def weight(g: Any, x: Any, other: Any) -> Any:
+        # Of equal terms, also infinite ones, each has half of the weight.
+        with np.errstate(over="ignore", invalid="ignore"):
+            ratio = exp(np.where(np.equal(x, other), 0, other - x))
+        return unbroadcast(g / (1 + ratio), x)
 
     defvjp(
         function,
-        lambda g, ans, a, b: weight(g, ans, a),
-        lambda g, ans, a, b: weight(g, ans, b),
+        lambda g, ans, a, b: weight(g, a, b),
+        lambda g, ans, a, b: weight(g, b, a),
     )
 
 
@@ -408,7 +410,9 @@ def _std(
     g: Any, ans: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False,
 ) -> Any:  # fmt: skip
-    return _var(g * 0.5 / ans, ans, x, axis, ddof=ddof, keepdims=keepdims)
+    # Where all are equal the deviation is at its least: 0, not 0 / 0.
+    g = g * 0.5 / np.where(ans == 0, 1, ans)
+    return _var(g, ans, x, axis, ddof=ddof, keepdims=keepdims)
 
 
 def _extreme(

@@ -322,7 +322,17 @@ def _scatter_inputs(g: Any, ans: Any, x: Any, indices: Any, updates: Any, reduct
         return scatter_entries(g, indices, np.zeros_like(updates), None)
     if reduction == "mul":
         return scatter_entries(g, indices, updates, "mul")
-    return g * np.equal(strip(x), strip(ans))
+    mine, _, count = _winners(ans, x, _places(indices), updates)
+    return g * mine / count
+
+
+def _winners(ans: Any, x: Any, key: Any, updates: Any) -> tuple[Any, Any, Any]:
+    """Which inputs and which updates are the extremes, and how many share each."""
+    x, ans, updates = strip(x), strip(ans), strip(updates)
+    mine, theirs = np.equal(x, ans), np.equal(updates, ans[key])
+    count = mine.astype(ans.dtype)
+    np.add.at(count, key, theirs.astype(ans.dtype))
+    return mine, theirs, np.maximum(count, np.ones((), ans.dtype))
 
 
 def _scatter_updates(g: Any, ans: Any, x: Any, indices: Any, updates: Any, reduction: Any) -> Any:
@@ -338,7 +348,8 @@ def _scatter_updates(g: Any, ans: Any, x: Any, indices: Any, updates: Any, reduc
     if reduction == "mul":
         zero = np.equal(strip(updates), 0)  # the quotient, where it exists
         return here * np.where(zero, x[key], ans[key] / np.where(zero, 1, updates))
-    return here * np.equal(strip(updates), strip(ans)[key])
+    _, theirs, count = _winners(ans, x, key, updates)
+    return here * theirs / count[key]
 
 
 defvjp(scatter_entries, _scatter_inputs, None, _scatter_updates)

@@ -51,14 +51,24 @@ def _on_bools(numbers: Callable[..., Any], bools: Callable[..., Any]) -> Callabl
     return function
 
 
+def _sharing(extreme: Callable[..., Any]) -> Callable[..., Any]:
+    """Where both are equal each gets half of the gradient, as on the other engines."""
+
+    def function(x1: Any, x2: Any) -> Any:
+        found = extreme(x1, x2)
+        return tf.where(x1 == x2, 0.5 * x1 + 0.5 * x2, found) if x1.dtype.is_floating else found
+
+    return function
+
+
 def _as_numbers(compare: Callable[..., Any]) -> Callable[..., Any]:
     return _on_bools(compare, lambda a, b: compare(tf.cast(a, tf.uint8), tf.cast(b, tf.uint8)))
 
 
 add = _on_bools(tf.add, tf.logical_or)
 multiply = _on_bools(tf.multiply, tf.logical_and)
-maximum = _on_bools(tf.maximum, tf.logical_or)
-minimum = _on_bools(tf.minimum, tf.logical_and)
+maximum = _on_bools(_sharing(tf.maximum), tf.logical_or)
+minimum = _on_bools(_sharing(tf.minimum), tf.logical_and)
 greater = _as_numbers(tf.greater)
 greater_equal = _as_numbers(tf.greater_equal)
 less = _as_numbers(tf.less)
@@ -99,6 +109,8 @@ def sign(x: Any) -> Any:
 def power(x1: Any, x2: Any) -> Any:
     if x1.dtype.is_unsigned:
         return tf.cast(tf.pow(tf.cast(x1, tf.int64), tf.cast(x2, tf.int64)), x1.dtype)
+    if x1.dtype.is_floating:  # x**0 is flat, also at 0
+        x1 = tf.where(x2 == 0, tf.stop_gradient(x1), x1)
     return tf.pow(x1, x2)
 
 
@@ -258,10 +270,19 @@ def _extreme(
 def _where_extreme(function: Callable[..., Any]) -> Callable[..., Any]:
     def index(x: Any, axis: Any, keepdims: bool) -> Any:
         if axis is not None:
-            found = function(x, axis, tf.int32)
+            found = first(x, axis)
             return tf.expand_dims(found, axis) if keepdims else found
-        found = function(tf.reshape(x, [-1]), 0, tf.int32)
+        found = first(tf.reshape(x, [-1]), 0)
         return tf.reshape(found, [1] * x.shape.rank) if keepdims else found
+
+    def first(x: Any, axis: int) -> Any:
+        found = function(x, axis, tf.int32)
+        if not x.dtype.is_floating:
+            return found
+        nan = tf.math.is_nan(x)  # which TensorFlow passes over
+        return tf.where(
+            tf.reduce_any(nan, axis), tf.argmax(tf.cast(nan, tf.uint8), axis, tf.int32), found
+        )
 
     return index
 
@@ -270,7 +291,6 @@ sum = _wide(tf.reduce_sum)
 _prod = _wide(tf.reduce_prod)
 mean = _wide(tf.reduce_mean)
 var = _wide(tf.math.reduce_variance)
-std = _wide(tf.math.reduce_std)
 max = _extreme(tf.reduce_max, maximum, tf.reduce_any)
 min = _extreme(tf.reduce_min, minimum, tf.reduce_all)
 argmax = _where_extreme(tf.argmax)
@@ -279,15 +299,21 @@ _cumsum = tf.cumsum
 
 
 def _cumprod(x: Any, axis: int) -> Any:
+    # By doubling: TensorFlow's own gradient of cumprod is wrong where an element is zero.
     n = x.shape[axis]
     if n is None:
-        return tf.math.cumprod(x, axis)
-    # By doubling: TensorFlow's own gradient of cumprod is wrong where an element is zero.
+        n = tf.shape(x)[axis]
+    place = tf.reshape(tf.range(n), [-1] + [1] * (x.shape.rank - 1 - axis % x.shape.rank))
+    one = tf.ones([], x.dtype)
+
+    def double(shift: Any, x: Any) -> tuple[Any, Any]:
+        return 2 * shift, x * tf.where(place >= shift, tf.roll(x, shift, axis), one)
+
+    if not isinstance(n, int):
+        return tf.while_loop(lambda shift, _: shift < n, double, (1, x))[1]
     shift = 1
     while shift < n:
-        head, tail = tf.split(x, [shift, n - shift], axis)
-        x = tf.concat([head, tail * tf.split(x, [n - shift, shift], axis)[0]], axis)
-        shift *= 2
+        shift, x = double(shift, x)
     return x
 
 

@@ -35,14 +35,10 @@ exp = torch.exp
 exp2 = torch.exp2
 expm1 = torch.expm1
 floor = torch.floor
-floor_divide = torch.floor_divide
-fmax = torch.fmax
-fmin = torch.fmin
 fmod = torch.fmod
 gcd = torch.gcd
 greater = torch.gt
 greater_equal = torch.ge
-hypot = torch.hypot
 i0 = torch.i0
 isfinite = torch.isfinite
 isinf = torch.isinf
@@ -55,8 +51,6 @@ log = torch.log
 log10 = torch.log10
 log1p = torch.log1p
 log2 = torch.log2
-logaddexp = torch.logaddexp
-logaddexp2 = torch.logaddexp2
 logical_and = torch.logical_and
 logical_not = torch.logical_not
 logical_or = torch.logical_or
@@ -88,6 +82,10 @@ _rint = torch.round
 
 def absolute(x: Any) -> Any:
     return x if x.dtype is torch.bool else torch.abs(x)
+
+
+def floor_divide(x1: Any, x2: Any) -> Any:
+    return torch.div(x1, x2, rounding_mode="floor")  # has a gradient: zero
 
 
 def trunc(x: Any) -> Any:
@@ -270,6 +268,6 @@ for _name in (
     "absolute add subtract negative sign square floor_divide mod fmod power maximum minimum "
     "greater greater_equal less less_equal left_shift right_shift gcd lcm clip where max min "
     "argmax argmin matmul _cumsum _cumprod signbit logical_and logical_not logical_or "
-    "logical_xor bitwise_not fmax fmin"
+    "logical_xor bitwise_not"
 ).split():
     globals()[_name] = _or_in_int64(globals()[_name])

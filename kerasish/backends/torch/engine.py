@@ -216,7 +216,8 @@ def value_and_grad(
     if _depth == 0:
         value = value.detach()
         aux = tree.map_structure(lambda x: x.detach() if torch.is_tensor(x) else x, aux)
-    return (value, aux), list(grads)
+    # What is flat gives torch's stand-in for zeros, which NumPy and some kernels cannot read.
+    return (value, aux), [torch.zeros_like(g) if g._is_zerotensor() else g for g in grads]
 
 
 _depth = 0
