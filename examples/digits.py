@@ -1,23 +1,15 @@
-"""Train a classifier of hand-written digits on the NumPy backend: nothing else is needed."""
+"""Train a classifier of hand-written digits on the NumPy backend: nothing else is needed.
+
+One sees a small convolutional network reach about 98 % accuracy on test images, and what it says of
+five of them. About four seconds on NumPy; `--fast` stops at 92 % after one.
+"""
+
+from terminal import run, show
 
 import kerasish as keras
 
-BLOCKS = " ░▒▓█"
 
-
-def show(images, labels, guesses):
-    """Prints images side by side, with what the model says they are."""
-    for row in range(images.shape[1]):
-        print("   ".join(
-            "".join(BLOCKS[min(int(v) // 4, 4)] * 2 for v in image[row]) for image in images
-        ))
-    print("   ".join(
-        f"guess {g}, is {y}".center(2 * images.shape[2])
-        for y, g in zip(labels, guesses, strict=True)
-    ))
-
-
-def main(epochs=24):
+def main(fast=False):
     keras.utils.set_random_seed(0)
     (x, y), (x_test, y_test) = keras.datasets.digits.load_data()
     model = keras.Sequential([
@@ -37,13 +29,14 @@ def main(epochs=24):
         metrics=["accuracy"],
     )
     print(f"Training on the {keras.config.backend()} backend")
-    model.fit(x, y, epochs=epochs, batch_size=32, validation_split=0.1)
+    model.fit(x, y, epochs=4 if fast else 24, batch_size=32, validation_split=0.1)
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     guesses = model.predict(x_test[:5], verbose=0).argmax(-1)
-    show(x_test[:5], y_test[:5], guesses)
+    pairs = zip(guesses, y_test, strict=False)
+    show(x_test[:5] / 16, [f"guess {guess}, is {truth}" for guess, truth in pairs])
     print(f"Test accuracy: {accuracy:.2%}")
     return accuracy
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
