@@ -206,19 +206,17 @@ class Layer(Operation):
         """What the attributes hold of variables and of objects that hold variables."""
         stack: list[Any] = []
         for name, value in self.__dict__.items():
-            if name in _NOT_STATE:
-                continue
-            kind = type(value)
-            if kind in (str, int, float, bool, type(None)):
+            if name in _NOT_STATE or not _holding(type(value)):
                 continue
             stack.append(value)
             while stack:
                 x = stack.pop()
-                if isinstance(x, Variable | Layer) or getattr(x, "_tracks_variables", False):
+                how = _holding(type(x))
+                if how == "itself":
                     yield x
-                elif isinstance(x, list | tuple | set):
+                elif how == "items":
                     stack.extend(reversed(list(x)))
-                elif isinstance(x, dict):
+                elif how == "values":
                     stack.extend(reversed(list(x.values())))
 
     def _own_variables(self) -> list[Variable]:
@@ -987,6 +985,16 @@ class _nothing:
 
 def _is_metric(x: Any) -> bool:
     return hasattr(x, "update_state")
+
+
+@functools.lru_cache(maxsize=4096)
+def _holding(kind: type) -> str:
+    """How an attribute of this type holds state: it is some, or its items or values may be."""
+    if issubclass(kind, Variable | Layer) or getattr(kind, "_tracks_variables", False):
+        return "itself"
+    if issubclass(kind, list | tuple | set):
+        return "items"
+    return "values" if issubclass(kind, dict) else ""
 
 
 def _unique(items: list[Any]) -> list[Any]:
