@@ -70,6 +70,10 @@ class Kernel:
         """The inverse of `narrow`."""
         return ops.expand_dims(scale, self.axis)
 
+    def beside(self, scale: Any, rank: int) -> Any:
+        """A narrow scale in a shape that goes with outputs of that many axes."""
+        return scale
+
 
 @dataclasses.dataclass(frozen=True)
 class EinsumKernel(Kernel):
@@ -127,6 +131,14 @@ class EinsumKernel(Kernel):
         return ops.reshape(
             x, [1 if i in self.summed else n for i, n in enumerate(self.shape)]
         )
+
+    def beside(self, scale: Any, rank: int) -> Any:
+        output = self.letters[2]
+        if "." not in output:
+            return scale
+        place, shape = output.index("."), list(scale.shape)
+        elided = [1] * (rank - len(output) + 1)
+        return ops.reshape(scale, [*shape[:place], *elided, *shape[place + 1:]])
 
 
 class Mode(abc.ABC):
@@ -214,11 +226,13 @@ class Stored(Mode):
         })  # fmt: skip
 
     def product(self, layer: Any, kernel: Kernel, x: Any, product: Any) -> Any:
-        weights = ops.cast(self.kernel(layer, kernel), ops.dtype(x))
-        y = product(self.inputs(kernel, x), weights)
+        y = self.stored_product(layer, kernel, self.inputs(kernel, x), product)
         if layer.lora_enabled and kernel == layer._kernels()[0]:
             y = ops.add(y, product(x, ops.cast(layer._lora_update(), ops.dtype(x))))
         return y
+
+    def stored_product(self, layer: Any, kernel: Kernel, x: Any, product: Any) -> Any:
+        return product(x, ops.cast(self.kernel(layer, kernel), ops.dtype(x)))
 
     def inputs(self, kernel: Kernel, x: Any) -> Any:
         """The inputs, rounded where activations are quantized; gradients pass unchanged."""
@@ -266,6 +280,15 @@ class Int8(Stored):
     def read(self, kernel: Kernel, values: dict[str, Any]) -> Any:
         scale = values["_scale"]
         return ops.divide(ops.cast(values[""], ops.dtype(scale)), kernel.widen(scale))
+
+    def stored_product(self, layer: Any, kernel: Kernel, x: Any, product: Any) -> Any:
+        dtype = ops.dtype(x)
+        if dtype == "float16":  # whose range sums of integers leave
+            return super().stored_product(layer, kernel, x, product)
+        # The outputs are fewer than the weights, as a rule: they are divided instead.
+        values = self.values(layer, kernel)
+        y = product(x, ops.cast(values[""], dtype))
+        return ops.divide(y, ops.cast(kernel.beside(values["_scale"], len(y.shape)), dtype))
 
     @property
     def activation_quantizer(self) -> Any:
@@ -335,8 +358,9 @@ class Grouped(Stored):
         scale, groups = values["_scale"], ops.cast(values["g_idx"], "int32")
         zero = ops.cast(values["_zero"], ops.dtype(scale))
         x = self.unpack(kernel, values[""], scale)
-        x = ops.subtract(x, ops.take(zero, groups, axis=axis))
-        x = ops.multiply(x, ops.take(scale, groups, axis=axis))
+        one = scale.shape[axis] == 1
+        of_group = lambda t: t if one else ops.take(t, groups, axis=axis)
+        x = ops.multiply(ops.subtract(x, of_group(zero)), of_group(scale))
         return x if transposed == kernel.transposed else ops.transpose(x)
 
     def kernel(self, layer: Any, kernel: Kernel) -> Any:
