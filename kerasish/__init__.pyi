@@ -15,6 +15,7 @@ from kerasish import mixed_precision as mixed_precision
 from kerasish import models as models
 from kerasish import ops as ops
 from kerasish import optimizers as optimizers
+from kerasish import preprocessing as preprocessing
 from kerasish import quantizers as quantizers
 from kerasish import random as random
 from kerasish import regularizers as regularizers

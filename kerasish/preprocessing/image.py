@@ -1,0 +1,5 @@
+"""Pictures to arrays and back."""
+
+from kerasish.utils.images import array_to_img, img_to_array, load_img, save_img, smart_resize
+
+__all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
