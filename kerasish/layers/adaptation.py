@@ -16,7 +16,7 @@ import numpy as np
 from kerasish import backends, dtype_policies, initializers, ops
 from kerasish.core import scope
 from kerasish.core.variable import Variable
-from kerasish.errors import NotBuilt, StateError, Unsupported
+from kerasish.errors import NotBuilt, StateError, UnsafeFile, Unsupported
 from kerasish.layers import quantization
 from kerasish.layers.base import Layer
 from kerasish.layers.quantization import Kernel
@@ -236,7 +236,14 @@ class Adaptable(Layer):
     def load_notes(self, notes: Any) -> None:
         """Quantizes the layer as the one in the file was."""
         note = notes.get("quantization")
-        if isinstance(note, str) and self.built and self._mode is None:
+        if not isinstance(note, str) or not self.built or self._mode is not None:
+            return
+        try:
             note = json.loads(note)
             policy = dtype_policies.get(note["policy"])
-            self._quantize_to(policy, quantization.config_of(note["config"]))
+            config = quantization.config_of(note["config"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise UnsafeFile(
+                f"Layer {self.name!r}: the file's note on its quantization is unreadable: {error}"
+            ) from error
+        self._quantize_to(policy, config)

@@ -345,22 +345,27 @@ class Grouped(Stored):
         return backends.to_host(numeric.pack_int4(integers, axis, self.dtype)[0])
 
     def unpack(self, kernel: Kernel, packed: Any, scale: Any) -> Any:
+        if self.bits != 4:
+            return packed
         transposed, axis = self.layout(kernel)
-        if self.bits == 4:
-            inputs_packed = (axis == -1) == transposed
-            size = kernel.packed_inputs if inputs_packed else scale.shape[axis]
-            packed = numeric.unpack_int4(packed, size, axis, self.dtype)
-        return ops.cast(packed, ops.dtype(scale))
+        inputs_packed = (axis == -1) == transposed
+        size = kernel.packed_inputs if inputs_packed else scale.shape[axis]
+        return numeric.unpack_int4(packed, size, axis, self.dtype)
 
     def read(self, kernel: Kernel, values: dict[str, Any]) -> Any:
         transposed, _ = self.layout(kernel)
         axis = -1 if transposed else -2
         scale, groups = values["_scale"], ops.cast(values["g_idx"], "int32")
-        zero = ops.cast(values["_zero"], ops.dtype(scale))
-        x = self.unpack(kernel, values[""], scale)
         one = scale.shape[axis] == 1
         of_group = lambda t: t if one else ops.take(t, groups, axis=axis)
-        x = ops.multiply(ops.subtract(x, of_group(zero)), of_group(scale))
+        # Differences fit in as few bits, and small integers take less time to move than floats.
+        small = "int16" if self.bits == 8 else "int8"
+        x, zero = (
+            ops.cast(t, small)
+            for t in (self.unpack(kernel, values[""], scale), values["_zero"])
+        )  # fmt: skip
+        x = ops.cast(ops.subtract(x, of_group(zero)), ops.dtype(scale))
+        x = ops.multiply(x, of_group(scale))
         return x if transposed == kernel.transposed else ops.transpose(x)
 
     def kernel(self, layer: Any, kernel: Kernel) -> Any:
@@ -390,7 +395,8 @@ class Int4PerOutput(Int4):
 
     def read(self, kernel: Kernel, values: dict[str, Any]) -> Any:
         scale = ops.expand_dims(values["_scale"], kernel.axis)
-        return ops.divide(self.unpack(kernel, values[""], scale), scale)
+        x = self.unpack(kernel, values[""], scale)
+        return ops.divide(ops.cast(x, ops.dtype(scale)), scale)
 
 
 class GPTQ(Grouped):
