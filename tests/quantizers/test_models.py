@@ -176,3 +176,34 @@ def test_models_move_between_backends(backend):
         model.quantize("int4")
         expected = host(model(INPUTS))
     np.testing.assert_allclose(host(model(INPUTS)), expected, atol=1e-5)
+
+
+def test_policy_maps_name_quantized_layers():
+    policies = keras.dtype_policies.DTypePolicyMap("float32")
+    policies["outer/few"] = keras.dtype_policies.get("int8_from_float32")
+    with keras.name_scope("outer"):
+        few, many = (keras.layers.Dense(3, name=n, dtype=policies) for n in ("few", "many"))
+        for layer in (few, many):
+            layer.build((None, 4))
+    assert few._kernel.dtype == "int8" and many._kernel.dtype == "float32"
+    many.quantize("int4")
+    assert policies["outer/many"].name == "int4/128_from_float32"
+    assert policies["outer/few"].name == "int8_from_float32"
+
+
+@pytest.mark.parametrize("note", [
+    "no json", "[]", '{"policy": "int8_from_float32"}', '{"policy": "rm -r", "config": null}',
+    '{"policy": "int8_from_float32", "config": {"class_name": "nonesuch", "config": {}}}',
+])  # fmt: skip
+def test_damaged_notes_are_refused(note, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    model = functional(keras)
+    model.quantize("int8")
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5", "r+") as file:
+        groups = []
+        file.visititems(lambda _, x: groups.append(x) if "quantization" in x.attrs else None)
+        assert len(groups) == 4
+        groups[0].attrs["quantization"] = note
+    with pytest.raises(ValueError):
+        functional(keras).load_weights(tmp_path / "m.weights.h5")
