@@ -476,6 +476,18 @@ def sample_images(
     return back_to(out[0] if len(images.shape) == 3 else out, dtype)
 
 
+def projection(start_points: Any, end_points: Any) -> Any:
+    """The transforms, as `affine_transform` takes them, that move four points to four others."""
+    # u k = a0 x + a1 y + a2 and v k = b0 x + b1 y + b2, with k = c0 x + c1 y + 1, at four points:
+    # eight linear equations for the transform from the end points (x, y) to the start (u, v).
+    x, y = end_points[..., 0], end_points[..., 1]
+    u, v = start_points[..., 0], start_points[..., 1]
+    one, zero = ones_like(x), zeros_like(x)
+    upper = stack([x, y, one, zero, zero, zero, -x * u, -y * u], axis=-1)
+    lower = stack([zero, zero, zero, x, y, one, -x * v, -y * v], axis=-1)
+    return solve(concatenate([upper, lower], axis=-2), concatenate([u, v], axis=-1))
+
+
 @op(convert="images", float="start_points end_points")
 def perspective_transform(
     images: Any, start_points: Any, end_points: Any, interpolation: str = "bilinear",
@@ -505,16 +517,7 @@ def perspective_transform(
                 f"ops.image.perspective_transform: {name} must have the shape (4, 2) or "
                 f"(batch, 4, 2), got {tuple(points.shape)}."
             )
-    # u k = a0 x + a1 y + a2 and v k = b0 x + b1 y + b2, with k = c0 x + c1 y + 1, at four points:
-    # eight linear equations for the transform from the end points (x, y) to the start (u, v).
-    x, y = end_points[..., 0], end_points[..., 1]
-    u, v = start_points[..., 0], start_points[..., 1]
-    one, zero = ones_like(x), zeros_like(x)
-    upper = stack([x, y, one, zero, zero, zero, -x * u, -y * u], axis=-1)
-    lower = stack([zero, zero, zero, x, y, one, -x * v, -y * v], axis=-1)
-    transform = solve(
-        concatenate([upper, lower], axis=-2), concatenate([u, v], axis=-1)
-    )
+    transform = projection(start_points, end_points)
     return affine_transform(
         images, transform, interpolation, "constant", fill_value, data_format
     )

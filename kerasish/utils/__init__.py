@@ -4,6 +4,7 @@ from kerasish._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
+    modules="bounding_boxes",
     names={
         "kerasish.saving.object_registration": (
             "CustomObjectScope custom_object_scope get_custom_objects get_registered_name "
@@ -20,6 +21,7 @@ __getattr__, __dir__, __all__ = attach(
         "kerasish.utils.session": "clear_session",
         "kerasish.utils.numerical": "normalize to_categorical",
         "kerasish.utils.sequence": "pad_sequences",
+        "kerasish.utils.images": "array_to_img img_to_array load_img save_img",
         "kerasish.utils.batches": "pack_x_y_sample_weight unpack_x_y_sample_weight",
         "kerasish.utils.torch_module": "to_torch_module",
         "kerasish.utils.py_dataset": "PyDataset Sequence=PyDataset",

@@ -5,8 +5,16 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
+
 from kerasish import config, ops, random, tree
 from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.layers.preprocessing.boxes import (
+    FORMATS,
+    check_format,
+    clip_to_image_size,
+    convert_format,
+)
 from kerasish.layers.preprocessing.host import PipelineLayer
 
 
@@ -14,20 +22,28 @@ class ImageLayer(PipelineLayer):
     """Changes images, and with them the labels and masks that belong to them.
 
     A layer draws what to do, `get_random_transformation`, once for a call; `transform_images`,
-    `transform_labels` and `transform_segmentation_masks` then do it. They always get batches. The
-    input is an image, a batch of images, or a dict of `"images"` and any of `"labels"` and
-    `"segmentation_masks"`; other entries pass through.
+    `transform_labels`, `transform_segmentation_masks` and `move_boxes` then do it. They always get
+    batches. The input is an image, a batch of images, or a dict of `"images"` and any of
+    `"labels"`, `"segmentation_masks"` and `"bounding_boxes"`, a dict of `"boxes"` and `"labels"`
+    for each image; other entries pass through. A layer that moves pixels needs to know the
+    `bounding_box_format`; boxes keep it, are cut off at the border, and get the label -1 outside.
     """
 
     at_inference = False
     """Whether the layer works at inference too, not only in training."""
     moves_pixels = False
-    """Whether bounding boxes would have to follow the pixels."""
+    """Whether bounding boxes have to follow the pixels: then the layer defines `move_boxes`."""
     keeps_dtype = False
     """Whether the result has the dtype of the images, instead of the compute dtype."""
 
-    def __init__(self, seed: Any = None, data_format: str | None = None, **kwargs: Any):
+    def __init__(
+        self, seed: Any = None, data_format: str | None = None,
+        bounding_box_format: str | None = None, **kwargs: Any,
+    ):  # fmt: skip
         super().__init__(**kwargs)
+        if bounding_box_format is not None:
+            check_format(f"{type(self).__name__}: bounding_box_format", bounding_box_format)
+        self.bounding_box_format = bounding_box_format
         self.seed = seed
         self.data_format = config.standardize_data_format(data_format)
         self.built = True
@@ -47,6 +63,22 @@ class ImageLayer(PipelineLayer):
         self, masks: Any, transformation: Any, training: bool = True
     ) -> Any:
         return masks
+
+    def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
+        """Where boxes (`"xyxy"`, in pixels of images of that height and width) go."""
+        raise InvalidArgument(
+            f"{type(self).__name__} cannot move bounding boxes. Leave them out of the dict."
+        )
+
+    def transform_bounding_boxes(
+        self, boxes: dict[str, Any], transformation: Any, before: Any, after: Any
+    ) -> dict[str, Any]:
+        """Boxes and labels of images with the sizes before and after."""
+        source = self.bounding_box_format
+        x = convert_format(boxes["boxes"], source, "xyxy", *before)
+        x = self.move_boxes(x, transformation, before)
+        moved = clip_to_image_size({**boxes, "boxes": x}, *after)
+        return {**moved, "boxes": convert_format(moved["boxes"], "xyxy", source, *after)}
 
     def call(self, data: Any, training: bool = True) -> Any:
         if not isinstance(data, dict):
@@ -70,14 +102,17 @@ class ImageLayer(PipelineLayer):
         data = {**data, "images": images}
         if not training and not self.at_inference:
             return data
-        if self.moves_pixels and "bounding_boxes" in data:
+        boxed = self.moves_pixels and "bounding_boxes" in data
+        if boxed and self.bounding_box_format is None:
             raise InvalidArgument(
-                f"{type(self).__name__} does not move bounding boxes. Leave them out of the dict, "
-                "or use a layer that only changes colors."
+                f"{type(self).__name__} got bounding boxes, but not their format. Make it with "
+                f"bounding_box_format=, one of {FORMATS}."
             )
         single = len(images.shape) == 3
         names = [k for k in ("images", "labels", "segmentation_masks") if k in data]
         batch = {k: ops.convert_to_tensor(data[k]) for k in names}
+        if boxed:
+            batch["bounding_boxes"] = _dense(data["bounding_boxes"], single)
         if single:
             batch = tree.map_structure(lambda x: ops.expand_dims(x, 0), batch)
         transformation = self.get_random_transformation(batch, training, self.seed_generator)
@@ -93,6 +128,15 @@ class ImageLayer(PipelineLayer):
             if flat:
                 x = ops.squeeze(x, self.axes[2])
             data[name] = ops.squeeze(x, 0) if single else x
+        if boxed:
+            sizes = [
+                tuple(n if isinstance(n, int) else ops.cast(n, "float32") for n in self.size(x))
+                for x in (batch["images"], data["images"])
+            ]
+            boxes = self.transform_bounding_boxes(batch["bounding_boxes"], transformation, *sizes)
+            data["bounding_boxes"] = tree.map_structure(
+                lambda x: ops.squeeze(x, 0) if single else x, boxes
+            )
         return data
 
     def get_config(self) -> dict[str, Any]:
@@ -139,6 +183,25 @@ class ImageLayer(PipelineLayer):
             shape[axis] = n
             inside = ops.logical_and(inside, ops.reshape(within, shape))
         return inside
+
+
+def _dense(boxes: dict[str, Any], single: bool) -> dict[str, Any]:
+    """Boxes and labels as tensors; lists of unequal lengths are filled up with -1."""
+    if not isinstance(boxes, dict) or not {"boxes", "labels"} <= boxes.keys():
+        raise InvalidArgument("Bounding boxes come as a dict with 'boxes' and 'labels'.")
+    if not single and isinstance(boxes["boxes"], list | tuple):
+        most = max((len(b) for b in boxes["boxes"]), default=0)
+
+        def fill(rows: Any, width: int) -> Any:
+            rows = [np.asarray(row, "float32").reshape(-1, width) for row in rows]
+            return np.stack([
+                np.pad(row, ((0, most - len(row)), (0, 0)), constant_values=-1) for row in rows
+            ])
+
+        boxes = {
+            **boxes, "boxes": fill(boxes["boxes"], 4), "labels": fill(boxes["labels"], 1)[..., 0]
+        }
+    return tree.map_structure(ops.convert_to_tensor, boxes)
 
 
 def per_image(x: Any, images: Any) -> Any:

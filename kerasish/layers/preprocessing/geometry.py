@@ -8,6 +8,8 @@ from typing import Any
 from kerasish import ops, random
 from kerasish.errors import InvalidArgument
 from kerasish.layers.preprocessing.augmentation import ImageLayer, bounds, per_image
+from kerasish.layers.preprocessing.boxes import around
+from kerasish.ops.resampling import projection
 
 
 class _Geometry(ImageLayer):
@@ -47,6 +49,23 @@ class _Geometry(ImageLayer):
         self, masks: Any, transformation: Any, training: bool = True
     ) -> Any:
         return self._move(masks, transformation, "nearest")
+
+    def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
+        # The transformation tells where the pixels of the result come from: it is inverted. Boxes
+        # end at the edges of pixels, half a pixel from their centers.
+        # (TensorFlow's optimizer loses new axes in a slice of a stack, so these are reshaped.)
+        a, b, x, c, d, y, e, f = (
+            ops.reshape(transformation[:, i], (-1, 1, 1)) for i in range(8)
+        )
+
+        def place(u: Any, v: Any) -> tuple[Any, Any]:
+            u, v = u - 0.5, v - 0.5
+            scale = (c * f - d * e) * u + (b * e - a * f) * v + (a * d - b * c)
+            right = (d - y * f) * u + (x * f - b) * v + (b * y - x * d)
+            down = (y * e - c) * u + (a - x * e) * v + (x * c - a * y)
+            return right / scale + 0.5, down / scale + 0.5
+
+        return around(boxes, place)
 
     def _about_center(self, images: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
         """Transforms under which a pixel (dx, dy) from the center comes from (a b; c d) of it."""
@@ -96,6 +115,22 @@ class RandomFlip(ImageLayer):
         return images
 
     transform_segmentation_masks = transform_images
+
+    def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
+        left, top, right, bottom = (boxes[..., i] for i in range(4))
+        for axis, chosen in transformation.items():
+            chosen = ops.expand_dims(chosen, -1)
+            if axis == self.axes[0]:
+                top, bottom = (
+                    ops.where(chosen, size[0] - bottom, top),
+                    ops.where(chosen, size[0] - top, bottom),
+                )
+            else:
+                left, right = (
+                    ops.where(chosen, size[1] - right, left),
+                    ops.where(chosen, size[1] - left, right),
+                )
+        return ops.stack([left, top, right, bottom], axis=-1)
 
 
 class RandomRotation(_Geometry):
@@ -268,14 +303,9 @@ class RandomPerspective(_Geometry):
         size = ops.stack([ops.cast(n, "float32") - 1.0 for n in reversed(self.size(images))])
         start = ops.broadcast_to(corners * size, ops.shape(inwards))
         end = (corners + inwards * (1.0 - 2.0 * corners)) * size
-        return {"chosen": self.happens(data, self.factor, seed), "start": start, "end": end}
-
-    def _move(self, x: Any, transformation: Any, interpolation: str) -> Any:
-        moved = ops.image.perspective_transform(
-            x, transformation["start"], transformation["end"], interpolation, self.fill_value,
-            self.data_format,
-        )
-        return ops.where(per_image(transformation["chosen"], x), moved, x)
+        moved = projection(start, end)
+        still = ops.convert_to_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+        return ops.where(self.happens(data, self.factor, seed)[:, None], moved, still)
 
 
 class RandomElasticTransform(_Geometry):
@@ -312,6 +342,8 @@ class RandomElasticTransform(_Geometry):
             "alpha": random.uniform((), *self.scale, dtype="float32", seed=seed) * 20.0,
             "field": seed.next(),
         }
+
+    move_boxes = ImageLayer.move_boxes  # a bent box is none
 
     def _move(self, x: Any, transformation: Any, interpolation: str) -> Any:
         alpha = ops.cast(transformation["alpha"], self.compute_dtype)

@@ -7,6 +7,7 @@ from typing import Any
 from kerasish import ops, random, tree
 from kerasish.errors import InvalidArgument
 from kerasish.layers.preprocessing.augmentation import ImageLayer
+from kerasish.layers.preprocessing.boxes import shifted
 from kerasish.layers.preprocessing.host import PipelineLayer
 
 
@@ -33,17 +34,37 @@ class _Sized(ImageLayer):
         shape[self.axes[0]], shape[self.axes[1]] = self.height, self.width
         return tuple(shape)
 
+    def _resize_boxes(
+        self, boxes: Any, size: tuple[Any, Any], cut: bool = False, fill: bool = False
+    ) -> Any:
+        """Boxes of images that are resized, after they were cut or filled up to proportions."""
+        sides = []
+        for axis, (n, new, other, new_other) in enumerate((
+            (size[0], self.height, size[1], self.width), (size[1], self.width, size[0], self.height)
+        )):  # fmt: skip
+            # What keeps the proportions; half a pixel makes the floor sure.
+            wanted = ops.floor((ops.cast(other, "float32") * new + 0.5) / new_other)
+            n = ops.cast(n, "float32")
+            length = ops.maximum(ops.minimum(n, wanted), 1.0) if cut else (
+                ops.maximum(n, wanted) if fill else n
+            )
+            start = ops.floor((n - length) / 2.0) if cut else -ops.floor((length - n) / 2.0)
+            first, last = boxes[..., 1 - axis], boxes[..., 3 - axis]
+            sides.append([(side - start) * (new / length) for side in (first, last)])
+        (top, bottom), (left, right) = sides
+        return ops.stack([left, top, right, bottom], axis=-1)
+
     def _resize(self, images: Any, interpolation: str = "bilinear") -> Any:
         return ops.image.resize(
             images, (self.height, self.width), interpolation, crop_to_aspect_ratio=True,
             data_format=self.data_format,
         )
 
-    def _fits(self, images: Any) -> bool:
-        """Whether the images are large enough; sizes known only when running are trusted to be."""
+    def _fits(self, size: tuple[Any, Any]) -> bool:
+        """Whether images are large enough; sizes known only when running are trusted to be."""
         return not any(
             isinstance(n, int) and n < wanted
-            for n, wanted in zip(self.size(images), (self.height, self.width), strict=True)
+            for n, wanted in zip(size, (self.height, self.width), strict=True)
         )
 
 
@@ -95,6 +116,11 @@ class Resizing(_Sized):
     ) -> Any:
         return self._to_size(masks, "nearest", False)
 
+    def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
+        return self._resize_boxes(
+            boxes, size, self.crop_to_aspect_ratio, self.pad_to_aspect_ratio
+        )
+
 
 class CenterCrop(_Sized):
     """Cuts out the middle of images; smaller images are first made larger.
@@ -113,7 +139,7 @@ class CenterCrop(_Sized):
         super().__init__(height, width, data_format=data_format, **kwargs)
 
     def _crop(self, x: Any, interpolation: str) -> Any:
-        if not self._fits(x):
+        if not self._fits(self.size(x)):
             return self._resize(x, interpolation)
         height, width = self.size(x)
         return ops.image.crop_images(
@@ -128,6 +154,14 @@ class CenterCrop(_Sized):
         self, masks: Any, transformation: Any, training: bool = True
     ) -> Any:
         return self._crop(masks, "nearest")
+
+    def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
+        if not self._fits(size):
+            return self._resize_boxes(boxes, size, cut=True)
+        return shifted(boxes, *(
+            -ops.floor((ops.cast(n, "float32") - wanted) / 2.0)
+            for n, wanted in ((size[1], self.width), (size[0], self.height))
+        ))
 
 
 class RandomCrop(_Sized):
@@ -157,7 +191,7 @@ class RandomCrop(_Sized):
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         images = data["images"]
-        if not training or not self._fits(images):
+        if not training or not self._fits(self.size(images)):
             return None
         starts = random.uniform((2,), dtype="float32", seed=seed)
         ends = zip(self.size(images), (self.height, self.width), strict=True)
@@ -180,6 +214,12 @@ class RandomCrop(_Sized):
         self, masks: Any, transformation: Any, training: bool = True
     ) -> Any:
         return self._crop(masks, transformation, "nearest")
+
+    def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
+        if transformation is None:
+            return self._resize_boxes(boxes, size, cut=True)
+        down, right = (-ops.cast(start, "float32") for start in transformation)
+        return shifted(boxes, right, down)
 
 
 class MaxNumBoundingBoxes(PipelineLayer):

@@ -68,6 +68,15 @@ class MixUp(ImageLayer):
 
     transform_labels = transform_segmentation_masks = transform_images
 
+    def transform_bounding_boxes(
+        self, boxes: dict[str, Any], transformation: Any, before: Any, after: Any
+    ) -> dict[str, Any]:
+        """Those of both images."""
+        return {
+            k: ops.concatenate([x, ops.take(x, transformation["partners"], axis=0)], axis=1)
+            for k, x in boxes.items()
+        }
+
 
 class CutMix(ImageLayer):
     """Puts a box of another image of the batch into each image; labels are blended by area.
@@ -207,9 +216,25 @@ class RandAugment(_Chain):
             masks = self._step("transform_segmentation_masks", masks, step)
         return masks
 
+    def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
+        for which, drawn in transformation:
+            boxes = ops.switch(
+                which,
+                [
+                    lambda x, layer=layer, t=t: (
+                        layer.move_boxes(x, t, size) if layer.moves_pixels else x
+                    )
+                    for layer, t in zip(self.choices, drawn, strict=True)
+                ],
+                boxes,
+            )
+        return boxes
+
 
 class AugMix(_Chain):
     """Blends images with several chains of random changes of them.
+
+    Masks are blended in the same way, so give classes as one-hot vectors; boxes stay.
 
     Hendrycks et al. (2020), https://arxiv.org/abs/1912.02781
 
@@ -228,6 +253,8 @@ class AugMix(_Chain):
     >>> keras.layers.AugMix(num_chains=2, seed=1)(keras.ops.ones((4, 4, 3))).shape
     (4, 4, 3)
     """
+
+    moves_pixels = False
 
     def __init__(
         self, value_range: Any = (0, 255), num_chains: int = 3, chain_depth: int = 3,
@@ -259,12 +286,14 @@ class AugMix(_Chain):
             ],
         }
 
-    def _change(self, x: Any, transformation: Any) -> Any:
+    def _change(
+        self, x: Any, transformation: Any, method: str = "transform_images"
+    ) -> Any:
         mixed: Any = 0.0
         for i, chain in enumerate(transformation["chains"]):
             changed = x
             for depth, step in enumerate(chain):
-                then = self._step("transform_images", changed, step)
+                then = self._step(method, changed, step)
                 changed = ops.where(transformation["depths"][i] > depth, then, changed)
             mixed = mixed + per_image(transformation["weights"][i], x) * changed
         part = per_image(transformation["part"], x)
@@ -273,7 +302,5 @@ class AugMix(_Chain):
     def transform_segmentation_masks(
         self, masks: Any, transformation: Any, training: bool = True
     ) -> Any:
-        raise InvalidArgument(
-            "AugMix blends images that were moved differently, which masks of classes cannot "
-            "follow. Leave them out of the dict, or use RandAugment."
-        )
+        x = ops.cast(masks, self.compute_dtype)
+        return self._change(x, transformation, "transform_segmentation_masks")
