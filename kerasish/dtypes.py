@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import config
-from kerasish.errors import DTypeError
+from kerasish.errors import DTypeError, InvalidArgument
 
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 SIGNED = ("int8", "int16", "int32", "int64")
@@ -159,7 +159,13 @@ def host_array(x: Any, dtype: str | None = None) -> np.ndarray:
     if isinstance(x, np.ndarray | np.generic):
         array = np.asarray(x)
     else:
-        array = np.asarray(x)
+        try:
+            array = np.asarray(x)
+        except ValueError as error:
+            raise InvalidArgument(
+                f"Cannot make a tensor of {type(x).__name__} {x!r:.60}: {error} Give rows of one "
+                "length, as utils.pad_sequences makes them."
+            ) from error
         if dtype is None and not hasattr(x, "__array__") and not _holds_numpy(x):
             if array.dtype == np.float64:
                 array = array.astype(numpy_dtype(config.floatx()))

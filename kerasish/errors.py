@@ -4,8 +4,8 @@
 class KerasishError(Exception):
     """Base of every error that kerasish raises on purpose."""
 
-    _op = ""
-    """The op that failed, where one did."""
+    _op = _inside = ""
+    """The op that failed, where one did, and what is told of the one that called it."""
 
 
 class InvalidArgument(KerasishError, ValueError):

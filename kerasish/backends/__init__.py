@@ -212,11 +212,18 @@ def switch(name: str) -> None:
 
 
 def owner(x: Any) -> Adapter | None:
-    """The loaded adapter whose tensor `x` is, the active one first."""
+    """The adapter whose tensor `x` is, the active one first."""
     for adapter in (active, *_loaded.values()):
         if not isinstance(adapter, _Unloaded) and adapter.owns(x):
             return adapter
-    return None
+    name = _LIBRARIES.get(type(x).__module__.partition(".")[0])
+    if name is None or name in _loaded or not hasattr(x, "shape"):
+        return None
+    return adapter if (adapter := load(name)).owns(x) else None
+
+
+_LIBRARIES = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "tensorflow"}
+"""Which backend a class of tensors belongs to, by the library that its module is of."""
 
 
 def to_host(x: Any) -> Any:

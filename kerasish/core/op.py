@@ -13,12 +13,15 @@ import types
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+import numpy as np
+
 from kerasish import backends, dtypes
 from kerasish.errors import DTypeError, InvalidArgument, KerasishError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCALARS = (bool, int, float, complex)
 _PLAIN = frozenset((bool, int, float, str, type(None), types.FunctionType))
+_HOST = frozenset((np.ndarray, *np.sctypeDict.values()))
 OPS: set[str] = set()
 """The names of all ops that were defined."""
 
@@ -46,13 +49,21 @@ def _any_symbolic(x: Any) -> bool:
 
 
 def _values(x: Any) -> Any:
-    """`x` with Variables, also inside lists, tuples and dicts, replaced by their values."""
+    """`x` with Variables replaced by their values, and tensors of other engines by this one's,
+    also inside lists, tuples and dicts."""
     kind = type(x)
+    if kind in _PLAIN:
+        return x
     if kind is list or kind is tuple:
         return kind([_values(y) for y in x])
     if kind is dict:
         return {k: _values(v) for k, v in x.items()}
-    return x.value if hasattr(kind, "_is_variable") else x
+    if hasattr(kind, "_is_variable"):
+        return x.value
+    active = backends.active
+    if kind in active.native or kind in _HOST or not hasattr(x, "shape") or is_symbolic(x):
+        return x
+    return x if backends.owner(x) in (None, active) else active.convert(x)
 
 
 def tensor(x: Any) -> Any:
@@ -428,9 +439,18 @@ def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]
 
 
 def _called(error: KerasishError, name: str) -> KerasishError:
-    """The error, told of the public op that was called rather than of a primitive inside it."""
-    inner = error._op
-    if inner.startswith("_") and not name.startswith("_"):
-        text = str(error.args[0]).replace(f"ops.{inner.lstrip('_')}(", f"ops.{name}(")
-        error.args, error._op = (text, *error.args[1:]), name
+    """The error, naming the op that failed and the one that was called. A primitive inside a
+    public op is told by the public name."""
+    text, public, known = str(error), f"ops.{name.lstrip('_')}", error._op
+    if not known:
+        error._op = name
+        if public.removeprefix("ops.") not in text:
+            text = f"{public}: {text}"
+    elif known.startswith("_"):
+        error._op = name
+        text = text.replace(f"ops.{known.lstrip('_')}", public, 1)
+    elif known != name and not name.startswith("_"):
+        text = text.removesuffix(error._inside) + f" (inside {public})"
+        error._inside = f" (inside {public})"
+    error.args = (text, *error.args[1:])
     return error

@@ -31,6 +31,14 @@ def _bitwise(name: str, *operands: Any) -> Any:
     return _op(_BINARY[name] if bools else _ON_INTEGERS[name])(*operands)
 
 
+def of_ufunc(ufunc: Any) -> Any:
+    """The op of a NumPy function's meaning, or the function itself where there is none."""
+    from kerasish import ops
+
+    name = {"remainder": "mod", "invert": "bitwise_not"}.get(ufunc.__name__, ufunc.__name__)
+    return getattr(ops, name, ufunc)
+
+
 def install(cls: type) -> type:
     """Gives a class the operators; each calls the op of its meaning."""
 

@@ -206,6 +206,9 @@ class Variable:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         # A plain np.multiply(x, self.w) in a user's layer must see the tracked value.
         inputs = tuple(x.value if isinstance(x, Variable) else x for x in inputs)
+        known = all(backends.host().owns(x) for x in inputs if hasattr(x, "shape"))
+        if method == "__call__" and not kwargs and not known:
+            return operators.of_ufunc(ufunc)(*inputs)  # an array on the left of `+`, too
         return getattr(ufunc, method)(*inputs, **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -228,10 +231,12 @@ class Variable:
         return func(*_values(args), **_values(kwargs or {}))
 
     def __len__(self) -> int:
-        return len(self.value)
+        if not self._shape:
+            raise TypeError(f"Variable {self.path!r} is a scalar: it has no len().")
+        return self._shape[0]
 
     def __iter__(self) -> Any:
-        return iter(self.value)
+        return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
         return float(self.numpy())

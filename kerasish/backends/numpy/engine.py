@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import tree
+from kerasish import backends, tree
 from kerasish.backends import state
 from kerasish.backends.eager import call_grad, cond, fori_loop, map, scan, switch, while_loop
 from kerasish.backends.numpy import rules as rules
@@ -73,6 +73,7 @@ def convert(x: Any, dtype: str | None = None) -> Any:
             x = sparse(*entries)
         if is_sparse(x):
             return x if dtype is None else cast(x, dtype)
+        x = backends.to_host(x)
     return host_array(x, dtype)
 
 

@@ -509,5 +509,7 @@ class Tape:
                 g = np.zeros(leaf.shape, leaf.dtype)
             elif type(g) is _Owned:
                 g = g.array
+            if g.dtype != leaf.dtype:  # a rule with constants makes float32 of bfloat16
+                g = g.astype(leaf.dtype)
             grads.append(g)
         return grads

@@ -1,0 +1,143 @@
+"""Python's operators and indexing on variables, symbolic tensors and arrays on NumPy's tape."""
+
+import operator
+
+import numpy as np
+import pytest
+
+import kerasish as keras
+from kerasish import backends, ops
+
+A = np.array([[1.5, -2.0, 3.0], [4.0, 5.5, -6.0]], "float32")
+B = np.array([[2.0, 0.5, -1.0], [1.0, 3.0, 2.0]], "float32")
+M, N = np.array([[6, 3, 5], [1, 0, 7]], "int32"), np.array([[1, 2, 3], [2, 1, 1]], "int32")
+P, Q = A > 0, B > 1
+BINARY = {
+    "+": (operator.add, A, B), "-": (operator.sub, A, B), "*": (operator.mul, A, B),
+    "/": (operator.truediv, A, B), "//": (operator.floordiv, A, B), "%": (operator.mod, A, B),
+    "**": (operator.pow, np.abs(A), B), "@": (operator.matmul, A, B.T),
+    "<": (operator.lt, A, B), "<=": (operator.le, A, B), ">": (operator.gt, A, B),
+    ">=": (operator.ge, A, B), "==": (operator.eq, M, N), "!=": (operator.ne, M, N),
+    "&": (operator.and_, M, N), "|": (operator.or_, M, N), "^": (operator.xor, M, N),
+    "& bools": (operator.and_, P, Q), "| bools": (operator.or_, P, Q),
+    "^ bools": (operator.xor, P, Q), "<<": (operator.lshift, M, N), ">>": (operator.rshift, M, N),
+    "// integers": (operator.floordiv, M, N), "% integers": (operator.mod, M, N),
+}  # fmt: skip
+UNARY = {
+    "-": (operator.neg, A), "+": (operator.pos, A), "abs": (abs, A), "~": (operator.invert, M),
+    "~ bools": (operator.invert, P), "round": (round, A),
+}  # fmt: skip
+SCALARS = (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.lt)
+KEYS = [
+    0, -1, (1, 2), slice(1, None), (slice(None), slice(None, None, -1)), (slice(None), slice(0, 3, 2)),
+    ..., (..., 0), (None, 0), (slice(None), None), (0, ..., None), (slice(-1, None), -2),
+    (slice(None), [2, 0]), [1, 0, 1], (np.array([0, 1]), np.array([2, 0])), (slice(5, 9),),
+]  # fmt: skip
+
+
+def host(x):
+    return np.asarray(backends.to_host(x))
+
+
+def close(got, want):
+    got = host(got)
+    assert got.shape == np.shape(want)
+    np.testing.assert_allclose(got.astype("float64"), np.asarray(want, "float64"), rtol=1e-5)
+
+
+def variable(x):
+    return keras.Variable(x, dtype=x.dtype.name, trainable=x.dtype.kind == "f")
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_binary(name, backend):
+    function, a, b = BINARY[name]
+    want = function(a, b)
+    v, w = variable(a), variable(b)
+    t = ops.convert_to_tensor(b)
+    close(function(v, w), want)
+    close(function(v, t), want)
+    close(function(v, b), want)
+    close(function(a, w), want)
+    symbolic = keras.KerasTensor((None, *a.shape[1:]), a.dtype.name)
+    there = function(symbolic, t)
+    assert len(there.shape) == want.ndim and there.shape[-1] == want.shape[-1]
+    assert there.dtype == ops.dtype(function(v, w))
+    model = keras.Function(symbolic, there)
+    close(model(ops.convert_to_tensor(a)), want)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_unary(name, backend):
+    function, a = UNARY[name]
+    want = function(a) if name != "round" else np.round(a)
+    close(function(variable(a)), want)
+    symbolic = function(keras.KerasTensor(a.shape, a.dtype.name))
+    assert (symbolic.shape, symbolic.dtype) == (a.shape, a.dtype.name)
+
+
+@pytest.mark.parametrize("function", SCALARS, ids=lambda f: f.__name__)
+def test_python_scalars_are_weak(function, backend):
+    """The dtype of the tensor stays, on either side."""
+    for dtype in ("float32", "float16", "bfloat16"):
+        v = keras.Variable(np.abs(A), dtype=dtype)
+        symbolic = keras.KerasTensor((None, 3), dtype)
+        for x in (v, symbolic):
+            for got in (function(x, 2), function(2.0, x)):
+                assert ops.dtype(got) == ("bool" if function is operator.lt else dtype)
+    close(function(keras.Variable(np.abs(A)), 2), function(np.abs(A), 2))
+    close(function(2.0, keras.Variable(np.abs(A))), function(2.0, np.abs(A)))
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_indexing(key, backend):
+    want = A[key]
+    close(variable(A)[key], want)
+    close(ops.get_item(A, key), want)
+    known = keras.KerasTensor(A.shape)[key]
+    assert (known.shape, known.dtype) == (want.shape, "float32")
+    assert len(keras.KerasTensor((None, 3))[key].shape) == want.ndim
+
+
+@pytest.mark.parametrize("name", ["+", "-", "*", "/", "%", "**", "@"])
+def test_on_the_tape(name):
+    """Plain operators on NumPy's tracked arrays: value, and gradient by central differences."""
+    function, a, b = BINARY[name]
+    a, b = a.astype("float64") + 0.13, b.astype("float64")  # off the jumps of %
+    with keras.config.backend_scope("numpy"):
+        for plain in (lambda x, y: function(x, y), lambda x, y: function(x[::-1], y[..., :]) * 2.0):
+            (value, _), grads = backends.active.value_and_grad(
+                lambda x, y, f=plain: (ops.sum(f(x, y)), None), [], [a, b]
+            )
+            np.testing.assert_allclose(value, plain(a, b).sum())
+            for k, g in enumerate(grads):
+                move = np.random.default_rng(k).standard_normal(g.shape)
+                ends = [
+                    plain(*[x + (s * 1e-6 * move if i == k else 0) for i, x in enumerate((a, b))]).sum()
+                    for s in (1, -1)
+                ]
+                np.testing.assert_allclose((g * move).sum(), (ends[0] - ends[1]) / 2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_indexing_on_the_tape(key):
+    want = np.zeros_like(A)
+    np.add.at(want, key, 1.0)
+    with keras.config.backend_scope("numpy"):
+        _, (g,) = backends.active.value_and_grad(lambda x: (ops.sum(x[key]), None), [], [A])
+        np.testing.assert_array_equal(g, want)
+
+
+def test_a_variable_is_a_number_and_a_sequence(backend):
+    v = keras.Variable([3.0, 4.0])
+    assert len(v) == 2 and [float(x) for x in v] == [3.0, 4.0]
+    one = keras.Variable(3, dtype="int32")
+    assert (int(one), float(one), bool(one), list(range(5))[one]) == (3, 3.0, True, 3)
+    np.testing.assert_array_equal(np.asarray(v), [3.0, 4.0])
+
+
+def test_symbolic_tensors_have_no_values():
+    x = keras.KerasTensor((None, 2))
+    for call in (bool, float, int, np.asarray, np.exp, len, list):
+        with pytest.raises(TypeError):
+            call(x)
