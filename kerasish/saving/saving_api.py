@@ -223,28 +223,36 @@ def _saveable(x: Any) -> bool:
 
 def _children(obj: Any) -> Iterator[tuple[str, Any]]:
     """(path below the object, object) for every object in its attributes."""
-    if hasattr(obj, "_graph") and (obj._graph is not None or hasattr(obj, "_stack")):
-        yield from _in_container("layers", obj.layers)
-    for name in sorted(vars(obj)):
-        value = vars(obj)[name]
+    attributes = vars(obj)
+    if hasattr(obj, "_graph"):  # a model
+        if obj._graph is not None or hasattr(obj, "_stack"):
+            yield from _in_container("layers", obj.layers)
+        else:
+            attributes = {**attributes, "layers": obj.layers}
+    for name in sorted(attributes):
+        value = attributes[name]
         if name in _SKIPPED or name.startswith("__"):
             continue
         if _saveable(value):
             yield name, value
-        elif isinstance(value, list | tuple | set) and value:
+        elif isinstance(value, list | tuple | set | dict):
             yield from _in_container(name, value)
-        elif isinstance(value, dict) and value:
-            yield from _in_container(name, list(value.values()))
 
 
 def _in_container(name: str, items: Any) -> Iterator[tuple[str, Any]]:
     used: dict[str, int] = {}
-    for x in items:
-        if _saveable(x):
-            base = snake_case(type(x).__name__)
-            n = used.get(base, 0)
-            used[base] = n + 1
-            yield f"{name}/{base}" if n == 0 else f"{name}/{base}_{n}", x
+    for x in items.values() if isinstance(items, dict) else items:
+        nested = isinstance(x, list | tuple | set | dict)
+        if not nested and not _saveable(x):
+            continue
+        base = "container" if nested else snake_case(type(x).__name__)
+        n = used.get(base, 0)
+        used[base] = n + 1
+        path = f"{name}/{base}" if n == 0 else f"{name}/{base}_{n}"
+        if nested:
+            yield from _in_container(path, x)
+        else:
+            yield path, x
 
 
 def _walk(obj: Any, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
