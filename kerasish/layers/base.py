@@ -649,8 +649,9 @@ class Layer(Operation):
             scope.autocast = cast
         if self.activity_regularizer is not None:
             for x in tree.flatten(outputs):
-                if backends.active.owns(x):
-                    self.add_loss(self.activity_regularizer(x))
+                if backends.active.owns(x):  # the mean over the samples
+                    penalty = self.activity_regularizer(x)
+                    self.add_loss(_op("divide")(penalty, _op("shape")(x)[0]))
         if masking.in_use:
             self._set_output_masks(tensors, outputs, previous_mask)
         self._remember(args, kwargs, compute)
@@ -1049,6 +1050,12 @@ def _map_shapes(function: Any, structure: Any) -> Any:
 def _tuples(shape: Any) -> Any:
     """Shapes from JSON, where tuples have become lists, as tuples again."""
     return _map_shapes(lambda s: s, shape)
+
+
+def _op(name: str) -> Any:
+    from kerasish import ops
+
+    return getattr(ops, name)
 
 
 def _cast_symbolic(x: KerasTensor, dtype: str) -> Any:
