@@ -48,11 +48,20 @@ class Adaptable(Layer):
         )
         return ops.add(kernel, self._lora_update()) if self.lora_enabled else kernel
 
-    def _adapted_product(self, x: Any, product: Any) -> Any:
-        """`product(x, kernel)` of a layer that is adapted."""
-        if self._mode is not None:
-            return self._mode.product(self, self._kernels()[0], x, product)
-        return product(x, ops.cast(self.kernel, self.compute_dtype))
+    def _adapted_product(self, x: Any, product: Any, kernel: Any = None) -> Any:
+        """`product(x, kernel)` of a layer that is adapted; the kernel is the first by default."""
+        first = self._kernels()[0]
+        kernel = first if kernel is None else kernel
+        dtype = ops.dtype(x)
+        if self._mode is None:
+            y = product(x, ops.cast(getattr(self, kernel.attribute), dtype))
+        else:
+            y = self._mode.product(self, kernel, x, product)
+        if self.lora_enabled and kernel == first:
+            a, b = (ops.cast(getattr(self, name), dtype) for name in self._lora_names())
+            update = kernel.low_rank(x, a, b, product)
+            y = ops.add(y, ops.multiply(update, self.lora_alpha / self.lora_rank))
+        return y
 
     def _adapted_rows(self, indices: Any) -> Any:
         """Rows of the kernel; only they are read and updated."""

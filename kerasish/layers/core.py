@@ -364,11 +364,7 @@ class ReversibleEmbedding(Embedding):
         product = (lambda x, k: ops.matmul(x, ops.transpose(k))) if kernel.transposed else (
             ops.matmul
         )
-        if self._mode is not None:
-            logits = self._mode.product(self, kernel, inputs, product)
-        else:
-            table = self.embeddings if self.tie_weights else self.reverse_embeddings
-            logits = product(inputs, ops.cast(table, dtype))
+        logits = self._adapted_product(inputs, product, kernel)
         cap = self.logit_soft_cap
         return logits if cap is None else ops.tanh(logits / cap) * cap
 

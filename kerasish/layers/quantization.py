@@ -70,6 +70,11 @@ class Kernel:
         """The inverse of `narrow`."""
         return ops.expand_dims(scale, self.axis)
 
+    def low_rank(self, x: Any, a: Any, b: Any, product: Any) -> Any:
+        """`product(x, a @ b)`, without the large matrix where it need not be made."""
+        first, second = (b, a) if self.transposed else (a, b)
+        return product(product(x, first), second)
+
     def beside(self, scale: Any, rank: int) -> Any:
         """A narrow scale in a shape that goes with outputs of that many axes."""
         return scale
@@ -131,6 +136,9 @@ class EinsumKernel(Kernel):
         return ops.reshape(
             x, [1 if i in self.summed else n for i, n in enumerate(self.shape)]
         )
+
+    def low_rank(self, x: Any, a: Any, b: Any, product: Any) -> Any:
+        return product(x, ops.matmul(a, b))
 
     def beside(self, scale: Any, rank: int) -> Any:
         output = self.letters[2]
@@ -226,10 +234,7 @@ class Stored(Mode):
         })  # fmt: skip
 
     def product(self, layer: Any, kernel: Kernel, x: Any, product: Any) -> Any:
-        y = self.stored_product(layer, kernel, self.inputs(kernel, x), product)
-        if layer.lora_enabled and kernel == layer._kernels()[0]:
-            y = ops.add(y, product(x, ops.cast(layer._lora_update(), ops.dtype(x))))
-        return y
+        return self.stored_product(layer, kernel, self.inputs(kernel, x), product)
 
     def stored_product(self, layer: Any, kernel: Kernel, x: Any, product: Any) -> Any:
         return product(x, ops.cast(self.kernel(layer, kernel), ops.dtype(x)))
@@ -491,7 +496,7 @@ class Observer(Mode):
         self.count += len(rows)
         self._gram = self._gram + rows.T @ rows
         self._magnitude = self._magnitude + np.abs(rows).sum(0)
-        return product(x, ops.cast(layer.kernel, ops.dtype(x)))
+        return product(x, ops.cast(self.kernel(layer, kernel), ops.dtype(x)))
 
 
 class Float8(Mode):
@@ -520,7 +525,7 @@ class Float8(Mode):
         return getattr(layer, kernel.attribute)
 
     def product(self, layer: Any, kernel: Kernel, x: Any, product: Any) -> Any:
-        weights = ops.cast(layer.kernel, ops.dtype(x))
+        weights = ops.cast(self.kernel(layer, kernel), ops.dtype(x))
         y = product(
             _to_float8(x, layer.inputs_scale, layer.inputs_amax_history),
             _to_float8(weights, layer.kernel_scale, layer.kernel_amax_history),
