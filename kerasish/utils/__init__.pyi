@@ -3,19 +3,16 @@
 from kerasish.callbacks.progress import Progbar as Progbar
 from kerasish.callbacks.progress import disable_interactive_logging as disable_interactive_logging
 from kerasish.callbacks.progress import enable_interactive_logging as enable_interactive_logging
-from kerasish.callbacks.progress import (
-    is_interactive_logging_enabled as is_interactive_logging_enabled,
-)
+from kerasish.callbacks.progress import is_interactive_logging_enabled as is_interactive_logging_enabled
 from kerasish.core.symbolic import is_keras_tensor as is_keras_tensor
+from kerasish.dtypes import standardize as standardize_dtype
 from kerasish.random import set_random_seed as set_random_seed
 from kerasish.saving.object_registration import CustomObjectScope as CustomObjectScope
 from kerasish.saving.object_registration import custom_object_scope as custom_object_scope
 from kerasish.saving.object_registration import get_custom_objects as get_custom_objects
 from kerasish.saving.object_registration import get_registered_name as get_registered_name
 from kerasish.saving.object_registration import get_registered_object as get_registered_object
-from kerasish.saving.object_registration import (
-    register_keras_serializable as register_keras_serializable,
-)
+from kerasish.saving.object_registration import register_keras_serializable as register_keras_serializable
 from kerasish.saving.serialization import deserialize_keras_object as deserialize_keras_object
 from kerasish.saving.serialization import serialize_keras_object as serialize_keras_object
 from kerasish.utils import bounding_boxes as bounding_boxes
@@ -29,6 +26,7 @@ from kerasish.utils.images import save_img as save_img
 from kerasish.utils.numerical import normalize as normalize
 from kerasish.utils.numerical import to_categorical as to_categorical
 from kerasish.utils.py_dataset import PyDataset as PyDataset
+from kerasish.utils.py_dataset import PyDataset as Sequence
 from kerasish.utils.sequence import pad_sequences as pad_sequences
 from kerasish.utils.session import clear_session as clear_session
 from kerasish.utils.torch_module import to_torch_module as to_torch_module
