@@ -199,11 +199,15 @@ class Stored(Mode):
         """Floats from the tensors of those variables, in the order of the stored axes."""
 
     def attach(self, layer: Any) -> None:
-        for kernel in layer._kernels():
-            variable = getattr(layer, kernel.attribute)
+        kernels = layer._kernels()
+        held = [getattr(layer, kernel.attribute) for kernel in kernels]
+        made = [
+            self.store(kernel, v.numpy().astype("float32"))
+            for kernel, v in zip(kernels, held, strict=True)
+        ]  # fmt: skip
+        for kernel, variable, arrays in zip(kernels, held, made, strict=True):
             layer._forget(variable)
-            value = variable.numpy().astype("float32")
-            self.put(layer, kernel, self.store(kernel, value))
+            self.put(layer, kernel, arrays)
 
     def put(self, layer: Any, kernel: Kernel, arrays: dict[str, np.ndarray]) -> None:
         """Makes the variables of a kernel."""
@@ -269,8 +273,17 @@ def _quantized(quantizer: Any, x: Any, axis: Any, **kwargs: Any) -> Any:
 
 
 def _integers(config: Any, value: np.ndarray, axis: Any, default: Any) -> Any:
+    """A kernel's integers, and a scale for each output."""
     quantizer = default if config is None else config.weight_quantizer_or_default(default)
-    return map(backends.to_host, _quantized(quantizer, value, axis, to_numpy=True))
+    integers, scale = map(backends.to_host, _quantized(quantizer, value, axis, to_numpy=True))
+    expected = np.empty(value.shape, "bool").any(axis, keepdims=True).shape
+    if np.shape(scale) != expected:
+        raise InvalidArgument(
+            f"The weight quantizer {type(quantizer).__name__} made scales of shape "
+            f"{np.shape(scale)} for weights of shape {value.shape}. Expected one for each output, "
+            f"of shape {expected}."
+        )
+    return integers, scale
 
 
 class Int8(Stored):

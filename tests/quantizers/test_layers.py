@@ -247,6 +247,12 @@ def test_refusals():
     layer.quantize(config=INT8())
     with pytest.raises(ValueError, match="already"):
         layer.quantize("int8")
+    layer = keras.layers.Dense(3)
+    layer.build((None, 4))
+    with pytest.raises(ValueError, match=r"\(1, 3\)"):
+        layer.quantize(config=INT8(weight_quantizer=keras.quantizers.AbsMaxQuantizer(axis=1)))
+    assert layer.quantization_mode is None and layer._kernel.dtype == "float32"
+    layer.quantize(config=INT8(weight_quantizer=keras.quantizers.AbsMaxQuantizer(axis=0)))
     embedding = keras.layers.Embedding(4, 2)
     embedding.build()
     with pytest.raises(NotImplementedError, match="float8"):
