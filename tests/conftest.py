@@ -7,7 +7,10 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import gc
 import importlib.util
+import itertools
+import sys
 
 if importlib.util.find_spec("torch"):  # torch after TensorFlow or JAX can crash on import
     import torch  # noqa: F401
@@ -51,3 +54,13 @@ def _settings_stay():
     config.set_epsilon(before[1])
     config.set_image_data_format(before[2])
     config.set_backend(before[3])
+
+
+_done = itertools.count(1)
+
+
+def pytest_runtest_teardown():
+    # Tens of thousands of small programs, kept compiled, are gigabytes.
+    if next(_done) % 1000 == 0 and "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
