@@ -26,6 +26,7 @@ _DTYPES = {
     if hasattr(torch, name)
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+WIDE = frozenset(("_ctc_loss", "_ctc_decode", "ctc_loss", "ctc_decode", "cdist", "_resize"))
 is_tensor = torch.is_tensor
 
 
@@ -145,7 +146,7 @@ def to_host(x: Any) -> np.ndarray:
 def from_host(x: np.ndarray) -> torch.Tensor:
     if x.dtype.kind == "V" or x.dtype.name in ("bfloat16", *dtypes.FLOAT8):
         name = x.dtype.name
-        integers = np.ascontiguousarray(x).view(f"uint{x.dtype.itemsize * 8}").copy()
+        integers = x.copy(order="C").view(f"uint{x.dtype.itemsize * 8}")
         return torch.from_numpy(integers.view(f"int{x.dtype.itemsize * 8}")).view(
             _DTYPES[name]
         ).to(_device)
@@ -171,6 +172,9 @@ def set_trainable(held: torch.Tensor, trainable: bool) -> None:
 
 
 def assign(held: torch.Tensor, value: Any) -> torch.Tensor:
+    if _depth and not held.requires_grad:
+        # What is recorded may still need the value of before: a state that was read.
+        return value.detach().clone()
     with torch.no_grad():
         held.copy_(value)
     return held
