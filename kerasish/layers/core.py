@@ -535,6 +535,10 @@ class Wrapper(Layer):
             self.layer._build_for({"inputs_shape": input_shape}, single=True)
         self.built = True
 
+    @property
+    def _output_dtype(self) -> str:
+        return self.layer._output_dtype
+
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         config = dict(config)

@@ -336,9 +336,9 @@ class GroupNormalization(_Affine):
         wide = [1] * rank
         wide[axis] = inputs.shape[axis]
         if self.gamma is not None:
-            x = x * ops.reshape(self.gamma.value, wide)
+            x = ops.multiply(x, ops.reshape(self.gamma.value, wide))
         if self.beta is not None:
-            x = x + ops.reshape(self.beta.value, wide)
+            x = ops.add(x, ops.reshape(self.beta.value, wide))
         return ops.cast(x, self.compute_dtype)
 
 

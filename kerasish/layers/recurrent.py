@@ -442,16 +442,14 @@ class RNN(Layer):
             initial_state, sequences = list(sequences[1:]), sequences[0]
         if self.unroll and sequences.shape[1] is None:
             raise ShapeError(f"Layer {self.name!r}: unroll=True needs a known number of steps.")
-        if initial_state is None:
-            initial_state = (
-                tree.map_structure(lambda v: v.value, self.states) if self.stateful
-                else self._zero_state(sequences)
+        if initial_state is None and not self.stateful:
+            states = list(self._zero_state(sequences))
+        else:
+            given = self.states if initial_state is None else initial_state
+            states = tree.map_structure(
+                lambda s: ops.cast(s, self.compute_dtype),
+                list(given) if isinstance(given, list | tuple) else [given],
             )
-        if not isinstance(initial_state, list | tuple):
-            initial_state = [initial_state]
-        states = tree.map_structure(
-            lambda s: ops.cast(s, self.compute_dtype), list(initial_state)
-        )
         self._reset_masks()
         outputs, last, states = self._run(sequences, states, mask, training)
         self._reset_masks()
@@ -460,7 +458,9 @@ class RNN(Layer):
                 v.assign(ops.cast(value, v.dtype))
         result = outputs if self.return_sequences else last
         result = ops.cast(result, self.compute_dtype)
-        return (result, *states) if self.return_state else result
+        if not self.return_state:
+            return result
+        return (result, *tree.map_structure(lambda s: ops.cast(s, self.compute_dtype), states))
 
     def _reset_masks(self) -> None:
         if hasattr(self.cell, "reset_dropout_mask"):
@@ -481,7 +481,11 @@ class RNN(Layer):
             before, old = carry
             step_x, step_mask = inputs
             out, new = _step(self.cell, step_x, list(before), training)
-            new = list(new) if isinstance(new, list | tuple) else [new]
+            # A cell with a dtype of its own does not change that of the loop.
+            new = tree.map_structure(
+                lambda n, b: ops.cast(n, ops.dtype(b)),
+                list(new) if isinstance(new, list | tuple) else [new], list(before),
+            )
             if step_mask is not None:
                 new = tree.map_structure(
                     lambda n, b: ops.where(wide(step_mask, n), n, b), new, list(before)
@@ -849,8 +853,8 @@ class Bidirectional(Wrapper):
     def compute_output_spec(self, sequences: Any, initial_state: Any = None, **_: Any) -> Any:
         shape = self.compute_output_shape(tree.flatten(sequences)[0].shape)
         if isinstance(shape[0], tuple):
-            return tuple(KerasTensor(s, self.compute_dtype) for s in shape)
-        return KerasTensor(shape, self.compute_dtype)
+            return tuple(KerasTensor(s, self._output_dtype) for s in shape)
+        return KerasTensor(shape, self._output_dtype)
 
     def reset_states(self) -> None:
         self.reset_state()

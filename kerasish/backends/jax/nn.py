@@ -32,7 +32,9 @@ def _attention(
     query: Any, key: Any, value: Any, bias: Any, mask: Any, scale: float, is_causal: bool,
     soft_cap: float | None, flash: bool | None,
 ) -> Any:  # fmt: skip
-    if soft_cap is not None or value.shape != key.shape:
+    # XLA multiplies no float16 with sums in float32 on the CPU.
+    half = query.dtype == jnp.float16 and jax.default_backend() == "cpu"
+    if soft_cap is not None or value.shape != key.shape or half:
         args = (query, key, value, bias, mask, scale, is_causal, soft_cap, flash)
         return bodies["_attention"](*args)
     on_gpu = bool(flash) and jax.default_backend() == "gpu"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 
 from kerasish.backends import bodies, windows
@@ -11,6 +12,7 @@ from kerasish.backends.torch.convolution import around, to_first, to_last
 
 _MAX = {2: F.max_pool2d, 3: F.max_pool3d}
 _AVERAGE = {2: F.avg_pool2d, 3: F.avg_pool3d}
+_HALVES = (torch.float16, torch.bfloat16)
 
 
 def _uneven(x: Any, size: Any, strides: Any, padding: str) -> tuple[Any, bool, bool]:
@@ -38,7 +40,8 @@ def _average_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
     if len(size) == 1:
         return _average_pool(x[:, None], (1, *size), (1, *strides), padding)[:, 0]
     pads, partial, by_hand = _uneven(x, size, strides, padding)
-    if by_hand:
+    no_kernel = len(size) == 3 and x.dtype in _HALVES and x.device.type == "cpu"
+    if by_hand or no_kernel:
         return bodies["_average_pool"](x, size, strides, padding)
     lows = [lo for lo, _ in pads]
     return to_last(_AVERAGE[len(size)](to_first(x), size, strides, lows, partial, False))
