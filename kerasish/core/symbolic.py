@@ -229,8 +229,8 @@ def unknown_shape(shape: Any) -> tuple[int | None, ...]:
 def infer(fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """The outputs of `fn`, called with symbolic tensors among its arguments, as `KerasTensor`s.
 
-    Nothing is computed and no state changes. `fn` runs on shapes; where it calls an engine
-    directly, which cannot work on shapes, it runs abstractly on the active engine.
+    No state changes. `fn` runs on shapes; where it calls an engine directly, which cannot work on
+    shapes, it runs abstractly on the active engine; where it decides by values, on a few zeros.
     """
     real = backends.real or backends.active
     inputs = [
@@ -279,20 +279,34 @@ def _run_on_engine(real: Any, fn: Any, args: Any, kwargs: Any, unknown: bool) ->
         a, k = tree.pack_sequence_as((args, kwargs), full)
         return fn(*a, **k)
 
-    results = []
-    for first, other in _SMALL[: 2 if unknown else 1]:
-        specs = [
-            Spec([(first if axis == 0 else other) if d is None else d
-                  for axis, d in enumerate(leaves[i].shape)], leaves[i].dtype)
-            for i in where
-        ]  # fmt: skip
-        with backends.using(real), state.Frame(), SymbolicScope():
-            out = real.eval_shape(on_arrays, specs)
-            results.append(tree.map_structure(
-                lambda x: Spec(tuple(x.shape), dtypes.standardize(x.dtype))
-                if hasattr(x, "shape") and hasattr(x, "dtype") else x, out,
-            ))
-    return results
+    def on_zeros(function: Any, specs: list[Spec]) -> Any:
+        return function(*[
+            real.convert(np.zeros(s.shape, dtypes.numpy_dtype(s.dtype)), s.dtype) for s in specs
+        ])
+
+    def run(evaluate: Any) -> list[Any]:
+        results = []
+        for first, other in _SMALL[: 2 if unknown else 1]:
+            specs = [
+                Spec([(first if axis == 0 else other) if d is None else d
+                      for axis, d in enumerate(leaves[i].shape)], leaves[i].dtype)
+                for i in where
+            ]  # fmt: skip
+            with backends.using(real), state.Frame(), SymbolicScope():
+                out = evaluate(on_arrays, specs)
+                results.append(tree.map_structure(
+                    lambda x: Spec(tuple(x.shape), dtypes.standardize(x.dtype))
+                    if hasattr(x, "shape") and hasattr(x, "dtype") else x, out,
+                ))
+        return results
+
+    try:
+        return run(real.eval_shape)
+    except Exception as error:
+        try:
+            return run(on_zeros)
+        except Exception:
+            raise error from None
 
 
 def _merge(results: list[Any]) -> Any:

@@ -8,6 +8,7 @@ from kerasish import activations, constraints, initializers, ops, regularizers
 from kerasish.errors import InvalidArgument
 from kerasish.layers.base import Layer
 from kerasish.layers.input_spec import InputSpec
+from kerasish.ops.recurrent import wide
 
 
 class _Elementwise(Layer):
@@ -129,6 +130,7 @@ class Softmax(_Elementwise):
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is not None:
+            mask = wide(mask, inputs)  # one that came with the input tells of steps
             low = -3e4 if ops.dtype(inputs) == "float16" else -1e9
             inputs = ops.where(mask, inputs, ops.cast(low, ops.dtype(inputs)))
         axis = tuple(self.axis) if isinstance(self.axis, list | tuple) else self.axis

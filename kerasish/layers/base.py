@@ -193,6 +193,10 @@ class Layer(Operation):
         return self.compute_dtype
 
     @property
+    def _output_dtype(self) -> str:
+        return self.compute_dtype
+
+    @property
     def quantization_mode(self) -> str | None:
         return self._policy.quantization_mode
 
@@ -652,7 +656,7 @@ class Layer(Operation):
                 if backends.active.owns(x):  # the mean over the samples
                     penalty = self.activity_regularizer(x)
                     self.add_loss(_op("divide")(penalty, _op("shape")(x)[0]))
-        if masking.in_use:
+        if masking.in_use or type(self).compute_mask is not Layer.compute_mask:
             self._set_output_masks(tensors, outputs, previous_mask)
         self._remember(args, kwargs, compute)
         return outputs
@@ -701,7 +705,7 @@ class Layer(Operation):
         if all(get_mask(x) is not None for x in flat):
             return
         if not self.supports_masking:
-            if has_mask and not self._consumes_mask and _Call.depth <= 1:
+            if has_mask and not self._consumes_mask:
                 self._warn_dropped()
             return
         first = next(iter(tensors.values()), None)
@@ -777,7 +781,7 @@ class Layer(Operation):
             else:
                 shape = self.compute_output_shape(*list(shapes.values())[: max(len(wanted), 1)])
             sparse = getattr(self, "sparse", False)  # an argument of layers that encode categories
-            return _map_shapes(lambda s: KerasTensor(s, self.compute_dtype, sparse=sparse), shape)
+            return _map_shapes(lambda s: KerasTensor(s, self._output_dtype, sparse=sparse), shape)
         return symbolic.infer(self._call_in_context, args, kwargs)
 
     def _call_in_context(self, *args: Any, **kwargs: Any) -> Any:

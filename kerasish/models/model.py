@@ -143,6 +143,11 @@ class Model(Trainer, Layer):
             )
         return self._function.run(self._flat_inputs(inputs))
 
+    call._runs_graph = True  # type: ignore[attr-defined]
+
+    _any_sizes = False
+    """Whether the sizes in the shapes of the inputs were not chosen by anyone."""
+
     def _flat_inputs(self, inputs: Any) -> list[Any]:
         """The input tensors in the graph's order: by name from dicts, else by position."""
         kind = (getattr(inputs, "shape", None), getattr(inputs, "dtype", None))
@@ -182,7 +187,7 @@ class Model(Trainer, Layer):
                 flat[i] = x = x[..., None] if spec.dtype == "string" else (
                     _op("expand_dims")(x, -1)
                 )
-            elif rank != len(want) or any(
+            elif rank != len(want) or not self._any_sizes and any(
                 w is not None and g is not None and w != g
                 for w, g in zip(want[1:], x.shape[1:], strict=True)
             ):
@@ -199,6 +204,11 @@ class Model(Trainer, Layer):
         if kind and flat[0] is inputs and len(flat) == 1 and len(self._function.fitting) < 256:
             self._function.fitting.add(kind)
         return flat
+
+    def _set_output_masks(self, tensors: Any, outputs: Any, previous: Any) -> None:
+        # The last layers of a graph have given the outputs their masks, or none.
+        if self._graph is None or not getattr(type(self).call, "_runs_graph", False):
+            super()._set_output_masks(tensors, outputs, previous)
 
     def _check_kinds(self, inputs: Any) -> None:
         """Strings where numbers are expected, told before anything is computed."""

@@ -132,6 +132,11 @@ class Sequential(Model):
         self._path = self.name
         self.built = True
 
+    @property
+    def _any_sizes(self) -> bool:
+        """Without an `Input`, the first data came in some size; others may come in another."""
+        return not isinstance(self._stack[0], InputLayer)
+
     def _set_graph_of(self, inputs: Any, outputs: Any) -> None:
         from kerasish.models.function import Function
 
@@ -148,6 +153,8 @@ class Sequential(Model):
         for layer in self.layers:
             inputs = layer(inputs)
         return inputs
+
+    call._runs_graph = True  # type: ignore[attr-defined]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         x = KerasTensor(input_shape, self.compute_dtype)

@@ -64,16 +64,20 @@ class Spec:
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
+        if type(self.shape[0]) is Unknown:
+            self._no_value()
         return (self[i] for i in range(self.shape[0]))
 
     def __repr__(self) -> str:
         return f"Spec({self.shape}, {self.dtype!r})"
 
     def _no_value(self, *_: Any, **__: Any) -> Any:
-        raise DTypeError(
+        error = DTypeError(
             "The value of a symbolic tensor was asked for (by if, float(), int(), np.asarray, ...)."
             " Use keras.ops.cond / keras.ops.where for decisions on values."
         )
+        error._needs_engine = True  # type: ignore[attr-defined]
+        raise error
 
     __bool__ = __float__ = __int__ = __index__ = __array__ = _no_value
 
