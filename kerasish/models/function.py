@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,43 @@ def sort_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[No
             found[id(x.node)] = x.node
             stack.extend(x.node.input_tensors)
     return sorted(found.values(), key=lambda node: node.order)
+
+
+def listed(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Operation]:
+    """Operations by their distance from the outputs, the farthest first.
+
+    Equals follow one another as a walk back from the outputs meets them. This is how Keras lists
+    layers, and it tells which weights of a file belong to which layer.
+    """
+    given = {id(x.node) for x in inputs}
+    met: dict[int, int] = {}
+    seen: set[int] = set()
+    after: list[Node] = []
+    stack = [(x.node, False) for x in reversed(outputs)]
+    while stack:
+        node, left = stack.pop()
+        if left:
+            after.append(node)
+        elif node is not None and id(node) not in seen:
+            seen.add(id(node))
+            met.setdefault(id(node.operation), len(met))
+            stack.append((node, True))
+            if id(node) not in given:
+                stack.extend((x.node, False) for x in reversed(node.input_tensors))
+    far: dict[int, int] = {}
+    found: dict[int, Operation] = {}
+    for node in reversed(after):
+        operation = node.operation
+        distance = max(far.get(id(node), 0), far.get(id(operation), 0))
+        far[id(operation)] = distance
+        found[id(operation)] = operation
+        if id(node) not in given:
+            for x in node.input_tensors:
+                far[id(x.node)] = max(far.get(id(x.node), 0), distance + 1)
+    for x in inputs:  # an input that nothing uses
+        if x.node is not None:
+            found.setdefault(id(x.node.operation), x.node.operation)
+    return sorted(found.values(), key=lambda o: (-far.get(id(o), 0), met.get(id(o), -1)))
 
 
 class Function(Operation):
@@ -65,13 +103,10 @@ class Function(Operation):
     inputs = property(lambda self: self._inputs)
     outputs = property(lambda self: self._outputs)
 
-    @property
+    @functools.cached_property
     def operations(self) -> list[Operation]:
-        """The operations of the graph, inputs first, each once."""
-        heads = [x.node.operation for x in self._inputs if x.node is not None]
-        return list({
-            id(o): o for o in (*heads, *(node.operation for node in self._nodes))
-        }.values())
+        """The operations of the graph, each once, in the order of `listed`."""
+        return listed(self._inputs, self._outputs)
 
     def _make_plan(self) -> list[tuple[Any, Any, Any]]:
         slots = {id(x): i for i, x in enumerate(self._inputs)}
