@@ -937,10 +937,7 @@ class TimeDistributed(Wrapper):
             kwargs["mask"] = ops.reshape(mask, (-1, *ops.shape(mask)[2:]))
         y = self.layer(flat, **kwargs)
         batch = shape[0] if not isinstance(shape[0], int) or shape[0] else -1
-        y = ops.reshape(y, (batch, shape[1], *ops.shape(y)[1:]))
-        if mask is not None and not self.layer._consumes_mask:
-            y = ops.multiply(y, wide(ops.cast(mask, ops.dtype(y)), y))
-        return y
+        return ops.reshape(y, (batch, shape[1], *ops.shape(y)[1:]))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return mask
