@@ -158,7 +158,8 @@ def test_lora_trains_beside_a_quantized_kernel(name, mode, backend):
     assert len(trained) == 2 and not layer._kernel.trainable
     grads = keras.grad(lambda: keras.ops.sum(keras.ops.square(layer(inputs) - 1.0)), trained)
     assert np.abs(host(grads[1])).max() > 0
-    trained[1].assign(np.random.default_rng(2).normal(size=trained[1].shape))
+    for v in trained:
+        v.assign(np.random.default_rng(2).uniform(-0.5, 0.5, size=v.shape))
     a, b = (v.numpy() for v in trained)
     kernel = host(keras.ops.convert_to_tensor(layer._mode.kernel(layer, layer._kernels()[0])
                                               if mode else layer._kernel))  # fmt: skip
@@ -169,7 +170,7 @@ def test_lora_trains_beside_a_quantized_kernel(name, mode, backend):
     if mode:
         again.quantize(mode)
     again.load_own_variables(stored(layer))
-    near = {"int8": 0.1, "int4": 1.5, "float8": 0.3}.get(mode, 1e-5)
+    near = {"int8": 0.05, "int4": 0.6, "float8": 0.3}.get(mode, 1e-5)
     np.testing.assert_allclose(host(again(inputs)), host(layer(inputs)), atol=near)
 
 
