@@ -7,6 +7,7 @@ engine's own implementation, or, where the engine has none, to the op's body in 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.util
 import sys
@@ -29,6 +30,40 @@ sparse_forms: dict[str, Callable[..., Any]] = {}
 """What ops do with sparse tensors, by name; filled by `ops.sparse`."""
 
 
+wide: set[str] = set()
+"""Ops whose kernels know no halves: float16 and bfloat16 are computed as float32; by `core.op`."""
+
+
+def _widened(adapter: Adapter, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with halves made float32 on the way in, and back on the way out."""
+
+    def cast(x: Any, source: tuple[str, ...], target: str) -> Any:
+        if isinstance(x, list | tuple):
+            parts = [cast(y, source, target) for y in x]
+            return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+        if hasattr(x, "dtype") and adapter.owns(x) and adapter.dtype_of(x) in source:
+            return adapter.cast(x, target)
+        return x
+
+    def halves(x: Any) -> Any:
+        if isinstance(x, list | tuple):
+            return next(filter(None, map(halves, x)), None)
+        kind = adapter.dtype_of(x) if hasattr(x, "dtype") and adapter.owns(x) else None
+        return kind if kind in _HALVES else None
+
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        half = halves(args)
+        if half is None:
+            return function(*args)
+        return cast(function(*cast(args, _HALVES, "float32")), ("float32",), half)
+
+    return wrapper
+
+
+_HALVES = ("float16", "bfloat16")
+
+
 class _Table(dict):
     """Op name -> implementation, resolved once each."""
 
@@ -44,6 +79,8 @@ class _Table(dict):
             )
         if finish := self.adapter.lookup("finish"):
             implementation = finish(name, implementation)
+        if name in wide or name in (self.adapter.lookup("WIDE") or ()):
+            implementation = _widened(self.adapter, implementation)
         self[name] = implementation
         return implementation
 

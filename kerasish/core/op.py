@@ -107,13 +107,14 @@ def _promote(values: list[Any], kind: str) -> list[Any]:
 def op(fn: F) -> F: ...
 @overload
 def op(
-    *, convert: str = "", float: str = "", common: str = "", number: str = "", like: str = ""
+    *, convert: str = "", float: str = "", common: str = "", number: str = "", like: str = "",
+    wide: bool = False,
 ) -> Callable[[F], F]: ...
 
 
 def op(
     fn: Any = None, *, convert: str = "", float: str = "", common: str = "", number: str = "",
-    like: str = "",
+    like: str = "", wide: bool = False,
 ) -> Any:  # fmt: skip
     """Makes a function an op. Each option names arguments, separated by spaces.
 
@@ -123,17 +124,20 @@ def op(
         common: made tensors and promoted to their common dtype.
         number: the same, with bools counted as int32.
         like: made tensors of the first argument's dtype.
+        wide: float16 and bfloat16 are computed as float32, and the result cast back.
 
     A name with a star, as in `common="*xs"`, is a list of arrays. A function whose body is
     empty is a primitive, which every adapter must define.
     """
     if fn is None:
         return lambda fn: op(
-            fn, convert=convert, float=float, common=common, number=number, like=like
+            fn, convert=convert, float=float, common=common, number=number, like=like, wide=wide
         )
     name = fn.__name__
     parameters = list(inspect.signature(fn).parameters.values())
     OPS.add(name)
+    if wide:
+        backends.wide.add(name)
     if not _is_empty(fn):
         backends.bodies[name] = fn
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):

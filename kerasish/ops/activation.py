@@ -12,6 +12,7 @@ from typing import Any
 from kerasish import backends
 from kerasish.core.op import op
 from kerasish.errors import ShapeError
+from kerasish.ops.core import shape
 from kerasish.ops.math import erf, logsumexp
 from kerasish.ops.numpy import (
     abs,
@@ -437,7 +438,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     falling = flip(sort(x, axis), axis)
     place = [1] * len(x.shape)
     place[axis] = -1
-    rank = reshape(arange(1, x.shape[axis] + 1, dtype=backends.active.dtype_of(x)), place)
+    rank = reshape(arange(1, shape(x)[axis] + 1, dtype=backends.active.dtype_of(x)), place)
     inside = 1.0 + rank * falling > cumsum(falling, axis)
     count = sum(where(inside, 1.0, 0.0 * x), axis, keepdims=True)
     excess = (sum(where(inside, falling, 0), axis, keepdims=True) - 1.0) / count

@@ -137,7 +137,7 @@ def _sparse_sets(inputs: Any, num_classes: int, axis: int, dtype: Any, along: in
     )  # fmt: skip
 
 
-@op(float="x1 x2")
+@op(float="x1 x2", wide=True)
 def psnr(x1: Any, x2: Any, max_val: float) -> Any:
     """Peak signal-to-noise ratio of two images, in decibels: a scalar over all elements.
 

@@ -372,7 +372,7 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
     return cast(stack([gray], axis=c), dtype)
 
 
-@op(convert="images")
+@op(convert="images", wide=True)
 def rgb_to_hsv(images: Any, data_format: str | None = None) -> Any:
     """RGB images, of floats in [0, 1], as hue, saturation and value in [0, 1].
 
@@ -402,7 +402,7 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Any:
     return stack([hue, saturation, value], axis=c)
 
 
-@op(convert="images")
+@op(convert="images", wide=True)
 def hsv_to_rgb(images: Any, data_format: str | None = None) -> Any:
     """The inverse of `rgb_to_hsv`.
 
@@ -455,7 +455,7 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Any:
     ], axis=-1)  # fmt: skip
 
 
-@op(float="image1 image2")
+@op(float="image1 image2", wide=True)
 def ssim(
     image1: Any, image2: Any, max_val: float = 1.0, filter_size: int = 11,
     filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03, data_format: str | None = None,

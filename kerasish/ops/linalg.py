@@ -56,7 +56,7 @@ def _rounding(x: Any) -> Any:
     return multiply(cast(maximum(m, n), dtype), epsilon)  # in a TensorFlow graph
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def cholesky(x: Any, upper: bool = False) -> Any:
     """The Cholesky factor L of a positive definite matrix: x = L Lᴴ.
 
@@ -73,7 +73,7 @@ def cholesky(x: Any, upper: bool = False) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     """The inverse of a positive definite matrix whose Cholesky factor is given.
 
@@ -90,7 +90,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     return matmul(inverse, adjoint) if upper else matmul(adjoint, inverse)
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def det(x: Any) -> Any:
     """The determinant.
 
@@ -106,7 +106,7 @@ def det(x: Any) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def slogdet(x: Any) -> tuple[Any, Any]:
     """The sign and the logarithm of the absolute value of the determinant.
 
@@ -123,7 +123,7 @@ def slogdet(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def eig(x: Any) -> tuple[Any, Any]:
     """Eigenvalues and right eigenvectors of a general square matrix.
 
@@ -141,7 +141,7 @@ def eig(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def eigh(x: Any) -> tuple[Any, Any]:
     """Eigenvalues and eigenvectors of a symmetric (Hermitian) matrix.
 
@@ -159,7 +159,7 @@ def eigh(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def inv(x: Any) -> Any:
     """The inverse of a square matrix.
 
@@ -174,7 +174,7 @@ def inv(x: Any) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def lu_factor(x: Any) -> tuple[Any, Any]:
     """The LU decomposition with row exchanges, packed as LAPACK and SciPy do.
 
@@ -193,7 +193,7 @@ def lu_factor(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def qr(x: Any, mode: str = "reduced") -> tuple[Any, Any]:
     """The QR decomposition: orthonormal columns times an upper triangle.
 
@@ -212,11 +212,11 @@ def qr(x: Any, mode: str = "reduced") -> tuple[Any, Any]:
     """
 
 
-@op(float="a b")
+@op(float="a b", wide=True)
 def _solve(a: Any, b: Any) -> Any: ...
 
 
-@op(float="a b")
+@op(float="a b", wide=True)
 def _solve_triangular(a: Any, b: Any, lower: bool) -> Any: ...
 
 
@@ -262,7 +262,7 @@ def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
     return _with_columns(_solve_triangular, a, b, lower)
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """The singular value decomposition x = (u * s) @ vh.
 
@@ -282,7 +282,7 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def _pinv(x: Any, rcond: float) -> Any:
     u, s, vh = svd(x, False, True)
     large = greater(s, multiply(max(s, axis=-1, keepdims=True), rcond))
@@ -310,7 +310,7 @@ def pinv(x: Any, rcond: float | None = None) -> Any:
     return _pinv(x, 10.0 * _rounding(x) if rcond is None else rcond)
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def matrix_rank(x: Any, tol: float | None = None) -> Any:
     """The rank: how many singular values are larger than a tolerance.
 
@@ -332,7 +332,7 @@ def matrix_rank(x: Any, tol: float | None = None) -> Any:
     return sum(cast(greater(s, tol), "int32"), axis=-1)
 
 
-@op(float="a b")
+@op(float="a b", wide=True)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """The x that makes |a x - b| least, and of all such x the shortest.
 

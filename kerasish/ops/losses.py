@@ -15,6 +15,7 @@ from kerasish.ops.numpy import (
     log,
     moveaxis,
     squeeze,
+    subtract,
     sum,
     take_along_axis,
 )
@@ -59,7 +60,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     if from_logits:
         return _binary_crossentropy_of_logits(target, output)
     output = _clipped(output)
-    return -(target * log(output) + (1.0 - target) * log(1.0 - output))
+    return -(target * log(output) + subtract(1.0, target) * log(subtract(1.0, output)))
 
 
 @op

@@ -563,10 +563,23 @@ def pad(
         )
     for axis, pair in enumerate(widths):
         if any(pair):
-            # Whatever NumPy's mode does to the places, it does to the values.
-            places = np.pad(np.arange(x.shape[axis], dtype="int32"), pair, mode)
-            x = ops.take(x, places, axis)
+            x = ops.take(x, _sources(shape(x)[axis], *pair, mode), axis)
     return x
+
+
+def _sources(n: Any, before: int, after: int, mode: str) -> Any:
+    """Which of n entries each place of the padded axis repeats."""
+    if isinstance(n, int) and n < 1:
+        raise ShapeError(f"pad: an empty axis has nothing to repeat for mode={mode!r}.")
+    by = np if isinstance(n, int) else ops
+    place = by.arange(-before, n + after, dtype="int32")
+    if mode == "edge":
+        return by.clip(place, 0, n - 1)
+    if mode == "wrap":
+        return by.mod(place, n)
+    last = 2 * n - 1 if mode == "symmetric" else 2 * n - 2
+    place = by.mod(place, last + 1 if mode == "symmetric" else by.maximum(last, 1))
+    return by.minimum(place, by.maximum(last - place, 0))
 
 
 @op(convert="x")

@@ -141,7 +141,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     return logical_and(logical_and(less(above, k), isfinite(squeeze(own, -1))), valid)
 
 
-@op(convert="data segment_ids")
+@op(convert="data segment_ids", wide=True)
 def _segment(
     data: Any, segment_ids: Any, num_segments: int | None, sorted: bool, kind: str
 ) -> Any:
@@ -219,7 +219,7 @@ def segment_min(
     return _fold(data, segment_ids, num_segments, sorted, "min")
 
 
-@op(float="*x")
+@op(float="*x", wide=True)
 def fft(x: Any) -> tuple[Any, Any]:
     """The discrete Fourier transform along the last axis.
 
@@ -236,7 +236,7 @@ def fft(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="*x")
+@op(float="*x", wide=True)
 def fft2(x: Any) -> tuple[Any, Any]:
     """The two-dimensional discrete Fourier transform along the last two axes.
 
@@ -253,7 +253,7 @@ def fft2(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="*x")
+@op(float="*x", wide=True)
 def ifft2(x: Any) -> tuple[Any, Any]:
     """The inverse of `fft2`.
 
@@ -270,7 +270,7 @@ def ifft2(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def rfft(x: Any, fft_length: int | None = None) -> tuple[Any, Any]:
     """The discrete Fourier transform of a real signal along the last axis.
 
@@ -288,7 +288,7 @@ def rfft(x: Any, fft_length: int | None = None) -> tuple[Any, Any]:
     """
 
 
-@op(float="*x")
+@op(float="*x", wide=True)
 def irfft(x: Any, fft_length: int | None = None) -> Any:
     """The inverse of `rfft`: a real signal from the first half of its spectrum.
 
@@ -374,7 +374,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
     return backends.active.convert(np.pad(window, widths), dtype)
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def stft(
     x: Any, sequence_length: int, sequence_stride: int, fft_length: int | None = None,
     window: Any = "hann", center: bool = True,
@@ -414,7 +414,7 @@ def stft(
     return rfft(multiply(extract_sequences(x, fft_length, sequence_stride), window), fft_length)
 
 
-@op(float="*x")
+@op(float="*x", wide=True)
 def istft(
     x: Any, sequence_length: int, sequence_stride: int, fft_length: int | None = None,
     length: int | None = None, window: Any = "hann", center: bool = True,
@@ -474,7 +474,7 @@ def cdist(x: Any, y: Any) -> Any:
     return safe_sqrt(sum(multiply(difference, difference), axis=-1))
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def logdet(x: Any) -> Any:
     """The logarithm of the determinant of a positive definite (Hermitian) matrix.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -203,12 +204,32 @@ def test_gradients_agree(row, backend):
     assert_close(got, want, max(row.grad_tol, 1e-3), row.id)
 
 
+CONTROL_FLOW = """
+associative_scan cond custom_gradient fori_loop jvp map scan switch vectorized_map while_loop
+""".split()
+"""Ops that take functions: tested by name in `test_control_flow.py`."""
+
+
+def public_ops():
+    """(path below `keras.ops`, function) of everything public."""
+    for path, module in (("", ops), *((f"{m}.", getattr(ops, m)) for m in ("image", "linalg", "nn", "numpy"))):
+        for name in dir(module):
+            function = getattr(module, name)
+            inside = getattr(function, "__module__", "").startswith("kerasish.ops")
+            if callable(function) and inside and not name.startswith("_") and (
+                name in getattr(sys.modules[function.__module__], "__all__", ())
+            ):
+                yield path + name, function
+
+
 def test_every_public_op_has_a_row():
-    tested = {row.name.rpartition(".")[2] for row in ROWS}
+    tested = {row.name.rpartition(".")[2] for row in ROWS} | {"convert_to_numpy"}
+    found = dict(public_ops())
+    assert len(found) > 600
     missing = [
-        name for name in dir(ops)
-        if callable(f := getattr(ops, name)) and hasattr(f, "op_name")
-        and not name.startswith("_") and name not in tested
-        and f.op_name not in tested
+        path for path, function in found.items()
+        if not {path.rpartition(".")[2], getattr(function, "op_name", None)} & {*tested, *CONTROL_FLOW}
     ]  # fmt: skip
     assert not missing, f"ops without a row in tests/ops/cases_*.py: {missing}"
+    control_flow = (pathlib.Path(__file__).parent / "test_control_flow.py").read_text()
+    assert not [name for name in CONTROL_FLOW if f"ops.{name}(" not in control_flow]

@@ -25,6 +25,11 @@ NATIVE = (
     np.uint32, np.uint64, np.float16, np.float32, np.float64, np.complex64, np.complex128,
 )  # fmt: skip
 native_dtype = numpy_dtype
+WIDE = frozenset((
+    "celu", "gelu", "hard_sigmoid", "hard_silu", "selu", "soft_shrink", "softsign", "sparse_plus",
+    "sparse_sigmoid", "sparsemax", "squareplus",
+))  # fmt: skip
+"""Bodies with Python's numbers in them, which make float32 of ml_dtypes' bfloat16."""
 vectorized_map = map
 __all__ = ["cond", "fori_loop", "map", "scan", "switch", "while_loop"]
 

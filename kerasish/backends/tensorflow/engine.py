@@ -22,6 +22,15 @@ for _gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(_gpu, True)
 
 
+with contextlib.suppress(ImportError, AttributeError):
+    # In a user's own tf.function our code needs no rewriting: it branches on nothing but shapes.
+    from tensorflow.python.autograph.core import config as _autograph
+
+    _autograph.CONVERSION_RULES = (
+        _autograph.DoNotConvert("kerasish"), *_autograph.CONVERSION_RULES
+    )
+
+
 def is_tensor(x: Any) -> bool:
     # The sparse gradient of a gather is made dense where it is converted.
     return tf.is_tensor(x) and not (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasish.backends import bodies
 from kerasish.backends.shapes import (
     axes_of,
     axis_of,
@@ -77,11 +78,20 @@ def stack(x: Any, axis: int) -> Any:
 
 def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
     axis = axis_of(axis, len(x.shape))
-    bounds = section_bounds(x.shape[axis], indices_or_sections)
+    size = x.shape[axis]
     if isinstance(indices_or_sections, int):
+        if size is not None:
+            section_bounds(size, indices_or_sections)  # says what is wrong in our words
         return tf.split(x, indices_or_sections, axis)
+    bounds = section_bounds(size, indices_or_sections)
     before = (builtins.slice(None),) * axis
     return [x[(*before, builtins.slice(start, stop))] for start, stop in bounds]
+
+
+def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Any:
+    if None not in (x.shape[axis1], x.shape[axis2]):
+        return bodies["diagonal"](x, offset, axis1, axis2)
+    return tf.linalg.diag_part(bodies["moveaxis"](x, (axis1, axis2), (-2, -1)), k=offset)
 
 
 def _unstack(x: Any, num: int, axis: int) -> list[Any]:
