@@ -12,8 +12,8 @@ __getattr__, __dir__, _names = attach(
     __name__,
     modules=(
         "activations backend callbacks config constraints datasets dtype_policies initializers "
-        "layers losses metrics mixed_precision models ops optimizers preprocessing quantizers "
-        "random regularizers saving tree utils"
+        "layers legacy losses metrics mixed_precision models ops optimizers preprocessing "
+        "quantizers random regularizers saving tree utils"
     ),
     names={
         "kerasish.models.function": "Function",

@@ -4,7 +4,7 @@ from kerasish._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
-    modules="bounding_boxes",
+    modules="bounding_boxes legacy",
     names={
         "kerasish.saving.object_registration": (
             "CustomObjectScope custom_object_scope get_custom_objects get_registered_name "
@@ -26,5 +26,12 @@ __getattr__, __dir__, __all__ = attach(
         "kerasish.utils.torch_module": "to_torch_module",
         "kerasish.utils.py_dataset": "PyDataset Sequence=PyDataset",
         "kerasish.utils.feature_space": "FeatureSpace",
+        "kerasish.utils.settings": "Config",
+        "kerasish.utils.files": "get_file",
+        "kerasish.utils.plotting": "get_source_inputs model_to_dot plot_model",
+        "kerasish.utils.data_sets": (
+            "audio_dataset_from_directory image_dataset_from_directory split_dataset "
+            "text_dataset_from_directory timeseries_dataset_from_array"
+        ),
     },
 )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasish import tree
 from kerasish.backends.tensorflow.engine import convert, native_dtype
 
 
@@ -28,3 +29,23 @@ def host_call(
     )
     out.set_shape([n if isinstance(n, int) else None for n in shape])
     return out
+
+
+def data_set(source: Any) -> tf.data.Dataset:
+    """A data set of batches by number as one of this engine's own."""
+    batched = getattr(source, "batch_size", None) is not None
+
+    def spec(x: Any) -> tf.TensorSpec:
+        x = np.asarray(x)
+        kind = tf.string if x.dtype.kind in "OUS" else tf.as_dtype(x.dtype)
+        shape: list[Any] = list(x.shape)
+        if batched:
+            shape[0] = None
+        if source.lengths_vary and x.ndim > 1:
+            shape[int(batched)] = None
+        return tf.TensorSpec(shape, kind)
+
+    made = tf.data.Dataset.from_generator(
+        lambda: iter(source), output_signature=tree.map_structure(spec, source[0])
+    )
+    return made.apply(tf.data.experimental.assert_cardinality(len(source))).prefetch(2)
