@@ -9,6 +9,7 @@ from kerasish import datasets as datasets
 from kerasish import dtype_policies as dtype_policies
 from kerasish import initializers as initializers
 from kerasish import layers as layers
+from kerasish import legacy as legacy
 from kerasish import losses as losses
 from kerasish import metrics as metrics
 from kerasish import mixed_precision as mixed_precision
