@@ -576,6 +576,13 @@ class _WithCell(RNN):
             return getattr(self.cell, name)
         return super().__getattr__(name)
 
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        super().build(sequences_shape, initial_state_shape)
+        axis = 2 if getattr(self.cell, "data_format", None) == "channels_first" else -1
+        self.input_spec = InputSpec(
+            ndim=len(sequences_shape), axes={axis: sequences_shape[axis]}
+        )
+
     def _fast(self, training: Any) -> bool:
         return not (training and self.cell.recurrent_dropout)
 
