@@ -313,7 +313,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
         x: non-negative integers, a vector or a matrix of independent rows.
         weights: a tensor like `x`: what each occurrence counts.
         minlength: the least length of the result. Inside `jax.jit` it is the length.
-        sparse: gives a sparse tensor, on backends that have them.
+        sparse: gives a sparse tensor.
 
     Returns:
         A vector, or a matrix with a row for each row: int32, or the dtype of the weights.

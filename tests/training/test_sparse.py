@@ -95,3 +95,23 @@ def test_a_layer_that_needs_dense_inputs_says_so(backend):
     three = ops.reshape(ops.convert_to_tensor(DENSE, sparse=True), (70, 5, 6))
     with pytest.raises(ValueError, match="two axes"):
         keras.Sequential([keras.layers.Flatten()]).predict(three, verbose=0)
+
+
+def test_vectors_of_terms(backend):
+    """Sparse counts are made as such, equal to the dense ones, and train a model."""
+    texts = np.array(["a b a", "c", "b unheard of", ""])
+    for mode in ("multi_hot", "count", "tf_idf"):
+        made = []
+        for sparse in (False, True):
+            layer = keras.layers.TextVectorization(output_mode=mode, sparse=sparse)
+            layer.adapt(["a b c", "a b", "a"])
+            made.append(layer(texts))
+        assert [backends.active.is_sparse(x) for x in made] == [False, True]
+        np.testing.assert_allclose(*map(backends.to_host, made), rtol=1e-6)
+    lookup = keras.layers.IntegerLookup(vocabulary=[3, 5], output_mode="count", sparse=True)
+    got = lookup(ops.convert_to_tensor([[3, 3, 5], [7, 5, 5]]))
+    np.testing.assert_array_equal(backends.to_host(got), [[0, 2, 1], [1, 0, 2]])
+    hashed = keras.layers.Hashing(4, output_mode="one_hot", sparse=True)(np.array([["x"], ["y"]]))
+    assert backends.active.is_sparse(hashed) and backends.to_host(hashed).sum() == 2
+    cubes = keras.layers.CategoryEncoding(3, sparse=True)(np.array([[[0, 1]], [[2, 2]]]))
+    np.testing.assert_array_equal(backends.to_host(cubes), [[[1, 1, 0]], [[0, 0, 1]]])

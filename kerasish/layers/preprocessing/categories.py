@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import config, ops, tree
+from kerasish import backends, config, ops, tree
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.layers.preprocessing import hashing
 from kerasish.layers.preprocessing.host import (
@@ -26,9 +26,10 @@ class CategoryEncoding(PipelineLayer):
         num_tokens: how many categories there are, numbered from 0.
         output_mode: `"one_hot"` gives a vector for each number, `"multi_hot"` and `"count"` one
             for the last axis: which numbers occur, or how often.
-        sparse: give sparse tensors, on backends that have them (not for counts).
+        sparse: give sparse tensors.
 
-    Called with `count_weights`, an array like the inputs, occurrences count that much.
+    Called with `count_weights`, an array like the inputs, occurrences count that much. The zeros of
+    a sparse tensor are nothing, not category 0.
 
     >>> import kerasish as keras
     >>> keras.layers.CategoryEncoding(4, output_mode="count")([[0, 1], [2, 2]]).tolist()
@@ -65,6 +66,9 @@ class CategoryEncoding(PipelineLayer):
                 )
         else:
             x = ops.cast(inputs, "int32")
+            if backends.active.is_sparse(x):
+                x = ops.convert_to_tensor(x, sparse=False)
+                x = ops.where(x == 0, -1, x)
         if isinstance(count_weights, list | tuple):
             count_weights = np.asarray(count_weights)
         return encode(
@@ -85,7 +89,7 @@ class Hashing(HostLayer):
         mask_value: what goes to bucket 0.
         salt: an integer or a pair of them; another salt gives other buckets.
         output_mode: `"int"`, `"one_hot"`, `"multi_hot"` or `"count"`.
-        sparse: give sparse tensors, on backends that have them.
+        sparse: give sparse tensors.
 
     >>> import kerasish as keras
     >>> keras.layers.Hashing(10)(["A", "B", "C"]).tolist()
@@ -120,7 +124,7 @@ class Hashing(HostLayer):
         else:
             bins = hashing.buckets(x, self.num_bins - 1, self.salt) + 1
             bins[x == self.mask_value] = 0
-        return encode_on_host(bins, self.output_mode, self.num_bins)
+        return encode_on_host(bins, self.output_mode, self.num_bins, sparse=self.sparse)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return encoded_shape(input_shape, self.output_mode, self.num_bins)
@@ -132,7 +136,7 @@ class HashedCrossing(HostLayer):
     Args:
         num_bins: how many buckets there are.
         output_mode: `"int"` or `"one_hot"`.
-        sparse: give sparse tensors, on backends that have them.
+        sparse: give sparse tensors.
 
     Inputs: a list of arrays of shape `()`, `(batch,)` or `(batch, 1)`. Buckets are Keras' own.
 
@@ -170,7 +174,7 @@ class HashedCrossing(HostLayer):
                 f"{[x.shape for x in columns]}."
             )
         bins = hashing.crossed(columns, self.num_bins)
-        return encode_on_host(bins, self.output_mode, self.num_bins)
+        return encode_on_host(bins, self.output_mode, self.num_bins, sparse=self.sparse)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return encoded_shape(tuple(input_shape[0]), self.output_mode, self.num_bins)

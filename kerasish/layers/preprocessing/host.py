@@ -81,7 +81,8 @@ class HostLayer(PipelineLayer):
             return ops.convert_to_tensor(on_host(*parts), self._output_dtype, sparse=True)
         shapes = [tuple(x.shape) for x in parts]
         shape = self.compute_output_shape(shapes[0] if len(parts) == 1 else shapes)
-        return backends.active.host_call(on_host, parts, shape, self._output_dtype)
+        dense = lambda *arrays: backends.host().to_host(on_host(*arrays))
+        return backends.active.host_call(dense, parts, shape, self._output_dtype)
 
     @property
     def _output_dtype(self) -> str:
@@ -132,10 +133,11 @@ def encode(
     Numbers outside `0 ... depth - 1` leave no trace. `weights` (an array like `x`) is what each
     occurrence counts.
     """
-    sparse = sparse and not state.tracing
+    if sparse and mode == "count" and not state.tracing and backends.real is None:
+        x = np.asarray(backends.to_host(x))  # how many entries there are, only values tell
+        weights = None if weights is None else np.asarray(backends.to_host(weights))
     if isinstance(x, np.ndarray) and (weights is None or isinstance(weights, np.ndarray)):
-        found = encode_on_host(x, mode, depth, weights)
-        return ops.convert_to_tensor(found, dtype, sparse=sparse or None)
+        return ops.convert_to_tensor(encode_on_host(x, mode, depth, weights, None, sparse), dtype)
     if mode == "int":
         return ops.cast(x, dtype)
     if mode == "one_hot":
@@ -144,31 +146,41 @@ def encode(
         return ops.one_hot(x, depth, dtype=dtype, sparse=sparse)
     if len(x.shape) == 0:
         x = x[None]
+    if sparse and mode == "multi_hot":
+        sizes = ops.shape(x)
+        hot = ops.multi_hot(ops.reshape(x, (-1, sizes[-1])), depth, dtype=dtype, sparse=True)
+        return hot if len(sizes) == 2 else ops.reshape(hot, (*sizes[:-1], depth))
     hot = ops.one_hot(x, depth, dtype=dtype)
     if weights is not None:
         hot = ops.multiply(hot, ops.expand_dims(ops.cast(weights, dtype), -1))
-    hot = ops.max(hot, axis=-2) if mode == "multi_hot" else ops.sum(hot, axis=-2)
-    return ops.convert_to_tensor(hot, sparse=sparse or None)
+    return ops.max(hot, axis=-2) if mode == "multi_hot" else ops.sum(hot, axis=-2)
 
 
 def encode_on_host(
-    x: np.ndarray, mode: str, depth: int | None, weights: np.ndarray | None = None
-) -> np.ndarray:
-    """What `encode` gives, for and as a NumPy array."""
+    x: np.ndarray, mode: str, depth: int | None, weights: np.ndarray | None = None,
+    scale: np.ndarray | None = None, sparse: bool = False,
+) -> Any:  # fmt: skip
+    """What `encode` gives, for and as an array of NumPy; `scale` is a factor of each category."""
     if mode == "int":
         return x
     if mode == "one_hot":
-        if x.ndim > 1 and x.shape[-1] == 1:
-            x = x[..., 0]
-        return (x[..., None] == np.arange(depth)).astype("float32")
+        x = x if x.ndim > 1 and x.shape[-1] == 1 else x[..., None]
     x = np.atleast_1d(x)
+    shape = (*x.shape[:-1], depth)
     # Counting needs no vector for each entry, which long texts could not afford.
     inside = (x >= 0) & (x < depth)
     rows = np.arange(x.size // max(x.shape[-1], 1)).reshape(*x.shape[:-1], 1)
-    places = (rows * depth + x)[inside]
+    places = (rows * depth + x)[inside].astype("int64")
     each = None if weights is None else np.broadcast_to(weights, x.shape)[inside]
-    counts = np.bincount(places, each, rows.size * depth).reshape(*x.shape[:-1], depth)
-    return (counts > 0).astype("float32") if mode == "multi_hot" else counts.astype("float32")
+    if sparse:
+        where, places = np.unique(places, return_inverse=True)
+    counts = np.bincount(places, each, len(where) if sparse else rows.size * depth)
+    counts = (counts if mode == "count" else counts > 0).astype("float32")
+    if not sparse:
+        return counts.reshape(shape) if scale is None else counts.reshape(shape) * scale
+    if scale is not None:
+        counts *= scale[where % depth]
+    return backends.host().sparse(np.stack(np.unravel_index(where, shape), -1), counts, shape)
 
 
 def encoded_shape(shape: Any, mode: str, depth: int | None) -> tuple[int | None, ...]:

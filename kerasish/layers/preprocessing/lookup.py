@@ -287,8 +287,8 @@ class IndexLookup(HostLayer):
         if self.invert:
             return self._invert(x)
         counted = "count" if self.output_mode == "tf_idf" else self.output_mode
-        found = encode_on_host(self._indices(x), counted, self._depth)
-        return found * self._weights() if self.output_mode == "tf_idf" else found
+        scale = self._weights() if self.output_mode == "tf_idf" else None
+        return encode_on_host(self._indices(x), counted, self._depth, None, scale, self.sparse)
 
     def _indices(self, x: Any) -> Any:
         """The index of each term; -1 drops it from vectors."""
@@ -358,7 +358,7 @@ class IndexLookup(HostLayer):
         mode = self.output_mode
         if mode != "tf_idf":
             return encode(indices, mode, self._depth, self._output_dtype, sparse=self.sparse)
-        counts = encode(indices, "count", self._depth, self.compute_dtype)
+        counts = encode(indices, "count", self._depth, self.compute_dtype, sparse=self.sparse)
         return ops.multiply(counts, ops.convert_to_tensor(self._weights(), self.compute_dtype))
 
     def _weights(self) -> np.ndarray:
@@ -420,7 +420,7 @@ class StringLookup(IndexLookup):
         invert: look up indices; gives NumPy arrays of strings.
         output_mode: `"int"`, `"one_hot"`, `"multi_hot"`, `"count"` or `"tf_idf"`.
         pad_to_max_tokens: vectors have length `max_tokens`.
-        sparse: give sparse tensors, on backends that have them.
+        sparse: give sparse tensors.
         encoding: of byte strings and files.
         salt: changes the hashes of unknown strings.
 

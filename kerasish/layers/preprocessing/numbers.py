@@ -171,7 +171,7 @@ class Discretization(PipelineLayer):
         num_bins: how many bins `adapt` makes, about equally full, where no boundaries are given.
         epsilon: how exact the quantiles are that `adapt` keeps: `1 / epsilon` points.
         output_mode: `"int"`, `"one_hot"`, `"multi_hot"` or `"count"`.
-        sparse: give sparse tensors, on backends that have them.
+        sparse: give sparse tensors.
 
     >>> import kerasish as keras
     >>> keras.layers.Discretization([0.0, 1.0])([[-0.5, 1.0, 0.3]]).tolist()

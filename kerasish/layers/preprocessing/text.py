@@ -32,7 +32,7 @@ class TextVectorization(IndexLookup):
         output_sequence_length: sequences are cut or padded to it.
         pad_to_max_tokens: vectors have length `max_tokens`.
         vocabulary, idf_weights: as in `StringLookup`; else call `adapt`.
-        sparse: give sparse tensors, on backends that have them.
+        sparse: give sparse tensors.
         ragged: give lists of unequal length, not padded.
         encoding: of byte strings and files.
 
