@@ -80,6 +80,23 @@ class Engine(Protocol):
     def vectorized_map(self, function: Any, elements: Any) -> Any: ...
 
 
+class Sparse(Protocol):
+    """The functions of an adapter's `sparse` module, where it has one. A sparse tensor is seen as
+    its entries: indices of shape (n, axes) and values of shape (n,)."""
+
+    def is_sparse(self, x: Any) -> bool: ...
+    def sparse(self, indices: Tensor, values: Tensor, shape: Sequence[Any]) -> Any: ...
+    def sparse_parts(self, x: Any) -> tuple[Tensor, Tensor]: ...
+    def compact(self, indices: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Without the entries that are zero, where how many these are may depend on values."""
+        ...
+
+    def sparse_add(self, x1: Any, x2: Any) -> Any: ...
+    def sparse_matmul(self, x: Any, dense: Tensor) -> Tensor:
+        """Of two matrices; `NotImplemented` has the product made from the entries."""
+        ...
+
+
 REQUIRED = tuple(
     name for name in (*vars(Engine), *Engine.__annotations__) if not name.startswith("_")
 )
