@@ -89,7 +89,10 @@ class Objective:
         self.names = names
         used = [n for n, f in zip(names, self.functions, strict=True) if f is not None]
         if len(used) > 1:
-            self.trackers = [metrics.Mean(name=f"{n}_loss") for n in used]
+            if isinstance(given, dict):  # reported in the order in which they were given
+                used = sorted(used, key=lambda n: [*given, n].index(n))
+            self.tracked = {n: metrics.Mean(name=f"{n}_loss") for n in used}
+            self.trackers = list(self.tracked.values())
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         if self.functions is None:
@@ -100,15 +103,15 @@ class Objective:
             value = self.functions[0](targets[0], predictions[0], sample_weight)
             return value if self.weights[0] == 1.0 else value * self.weights[0]
         weights = self._sample_weights(sample_weight, len(predictions), y_pred)
-        total, tracker = None, iter(self.trackers)
-        for f, t, p, sw, w in zip(
-            self.functions, targets, predictions, weights, self.weights, strict=True
+        total = None
+        for name, f, t, p, sw, w in zip(
+            self.names, self.functions, targets, predictions, weights, self.weights, strict=True
         ):
             if f is None:
                 continue
             value = f(t, p, sw)
             if self.trackers:
-                next(tracker).update_state(ops.stop_gradient(value), len_of(p))
+                self.tracked[name].update_state(ops.stop_gradient(value), len_of(p))
             value = value if w == 1.0 else value * w
             total = value if total is None else total + value
         return total
@@ -165,16 +168,18 @@ class Measures:
             targets = [y.get(n) for n in names]
         if len(targets) != len(predictions):
             targets = [targets[0] if targets else None] * len(predictions)
-        for given, weighted in ((self.given, False), (self.weighted, True)):
-            if not given:
-                continue
-            for i, group in enumerate(_metric_groups(given, y_pred, names)):
-                for identifier in group:
+        groups = [
+            (weighted, _metric_groups(given, y_pred, names))
+            for given, weighted in ((self.given, False), (self.weighted, True)) if given
+        ]
+        for i, output in enumerate(names):
+            prefix = f"{output}_" if len(names) > 1 else ""
+            for weighted, group in groups:
+                for identifier in group[i]:
                     if identifier is None:
                         continue
                     metric = _make(identifier, targets[i], predictions[i])
                     self.entries.append((i, metric, weighted))
-                    prefix = f"{names[i]}_" if len(names) > 1 else ""
                     name = prefix + metric.name
                     unique, n = name, 1
                     while unique in self.result_names:

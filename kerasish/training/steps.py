@@ -13,7 +13,9 @@ from kerasish import backends, config, tree
 from kerasish.core import scope, symbolic
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument, KerasishError, StateError
+from kerasish.layers import masking
 from kerasish.layers.base import _Call
+from kerasish.layers.masking import get_mask, set_mask
 from kerasish.training import data as data_module
 
 
@@ -244,10 +246,17 @@ class Steps:
         def objective() -> Any:
             y_pred = self._call_for_step(x, True)
             loss = self._loss_of(x, y, y_pred, sample_weight, True)
-            return (loss if scale is None else scale(loss)), (loss, y_pred)
+            masks = {
+                str(i): mask for i, y_i in enumerate(tree.flatten(y_pred))
+                if (mask := get_mask(y_i)) is not None
+            } if masking.in_use else {}
+            return (loss if scale is None else scale(loss)), (loss, y_pred, masks)
 
         variables = self._cached_trainable()
-        (_, (loss, y_pred)), grads = backends.active.value_and_grad(objective, variables)
+        (_, (loss, y_pred, masks)), grads = backends.active.value_and_grad(objective, variables)
+        outputs = tree.flatten(y_pred) if masks else ()
+        for i, mask in masks.items():
+            set_mask(outputs[int(i)], mask)
         self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
         if variables:
             optimizer.apply(grads, variables)
