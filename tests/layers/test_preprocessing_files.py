@@ -275,3 +275,14 @@ def test_random_layers_in_a_tf_data_pipeline(backend):
     assert np.abs(first - images).max() > 1 and np.abs(first - second).max() > 1
     direct = host(keras.layers.RandomRotation(0.3, seed=5)(images))
     np.testing.assert_allclose(first, direct, atol=1e-2)
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "count"])
+def test_sparse_categories_hold_no_zeros(mode, backend):
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    rows = np.array([[1, 2, 0], [0, 3, 3]])
+    counts = np.array([[0, 1, 1, 0], [0, 0, 0, 2]])
+    known = counts if mode == "count" else counts > 0
+    for sparse in (False, True):
+        layer = keras.layers.CategoryEncoding(4, output_mode=mode, sparse=sparse)
+        assert (host(layer(scipy_sparse.csr_matrix(rows))) == known).all()
