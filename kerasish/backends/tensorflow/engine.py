@@ -109,7 +109,7 @@ def finish(name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
         return implementation
 
     @functools.cache
-    def graph(*static: Any) -> Callable[..., Any]:
+    def graph(sizes: Any, *static: Any) -> Callable[..., Any]:
         return tf.function(
             lambda *args: implementation(*args, *static), autograph=False, reduce_retracing=True
         )
@@ -117,7 +117,9 @@ def finish(name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
     def recurrence(*args: Any) -> Any:
         if not tf.executing_eagerly():
             return implementation(*args)
-        return graph(*args[arrays:])(*args[:arrays])
+        # One for each size of features and units: only batch and time may change in a graph.
+        sizes = tuple(None if x is None else x.shape[-1] for x in args[: arrays - 1])
+        return graph(sizes, *args[arrays:])(*args[:arrays])
 
     return recurrence
 
