@@ -555,6 +555,18 @@ def test_stateful_layers_go_on_train_and_reset(kind, backend):
     np.testing.assert_allclose(np.concatenate(halves, 1), whole, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [L.LSTM, L.GRU, L.SimpleRNN])
+def test_layers_of_several_sizes_in_turn(kind, backend):
+    """What an engine compiled for one is not used for another."""
+    for units, features, steps in ((3, 4, 5), (2, 4, 3), (4, 2, 5), (3, 3, 2)):
+        x = X[:, :steps, :features]
+        layer = kind(units)
+        sequence = keras.layers.RNN(layer.cell)
+        np.testing.assert_allclose(host(layer(x)), host(sequence(x)), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="3"):
+        layer(X)
+
+
 def test_a_state_that_is_read_and_assigned_in_one_step(backend):
     class Running(L.Layer):
         def build(self, shape):
