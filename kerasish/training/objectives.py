@@ -85,6 +85,11 @@ class Objective:
         weights = per_output(self.weights_given, y_pred, names, "loss_weights") if (
             self.weights_given is not None
         ) else [None] * len(names)
+        if any(isinstance(w, str) or callable(w) for w in weights):
+            raise InvalidArgument(
+                f"loss_weights are numbers, got {self.weights_given!r}. They are the third "
+                "argument of compile; metrics go by name: compile(optimizer, loss, metrics=...)."
+            )
         self.weights = [1.0 if w is None else w for w in weights]
         self.names = names
         used = [n for n, f in zip(names, self.functions, strict=True) if f is not None]

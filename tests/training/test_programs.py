@@ -268,3 +268,11 @@ def test_two_networks_two_optimizers_in_a_step_of_ones_own(backend):
     two = 0.01 * 2 * X.T @ (Y - X @ one) / 40
     np.testing.assert_allclose(model.one.get_weights()[0], one, rtol=1e-3)
     np.testing.assert_allclose(model.two.get_weights()[0], two, rtol=1e-3)
+
+
+def test_metrics_in_the_place_of_loss_weights(backend):
+    model = linear()
+    model.compile("sgd", "mse", ["mae"])
+    with pytest.raises(ValueError, match="metrics=") as error:
+        model.fit(X, Y, verbose=0)
+    assert "loss_weights" in str(error.value)
