@@ -7,11 +7,12 @@ from typing import Any
 from kerasish import activations, constraints, initializers, ops, random, regularizers, tree
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument, ShapeError, StateError
-from kerasish.layers.base import Layer
+from kerasish.layers.base import Layer, _map_shapes
 from kerasish.layers.core import Wrapper
 from kerasish.layers.input_spec import InputSpec
 from kerasish.ops.recurrent import _gru, _lstm, _simple_rnn, wide
 from kerasish.saving import serialization
+from kerasish.saving.object_registration import CustomObjectScope
 
 
 class DropoutRNNCell:
@@ -342,6 +343,12 @@ def _initial_state(cell: Any, batch_size: Any, dtype: str) -> Any:
     ]
 
 
+def _state_shapes(sizes: Any, batch: Any) -> list[tuple[Any, ...]]:
+    """The shapes of a cell's states for its `state_size`."""
+    sizes = sizes if isinstance(sizes, list | tuple) else [sizes]
+    return [(batch, *(n if isinstance(n, list | tuple) else (n,))) for n in sizes]
+
+
 def _step(cell: Any, x: Any, states: Any, training: Any) -> Any:
     if getattr(cell, "_takes_training", False):
         return cell(x, states, training=training)
@@ -526,19 +533,15 @@ class RNN(Layer):
         out = (batch, steps, *size) if self.return_sequences else (batch, *size)
         if not self.return_state:
             return out
-        sizes = self.cell.state_size
-        sizes = sizes if isinstance(sizes, list | tuple) else [sizes]
-        return (out, *(
-            (batch, *(n if isinstance(n, list | tuple) else (n,))) for n in tree.flatten(sizes)
-        ))
+        if isinstance(self.cell, StackedRNNCells):
+            return (out, *(_state_shapes(c.state_size, batch) for c in self.cell.cells))
+        return (out, *_state_shapes(self.cell.state_size, batch))
 
     def compute_output_spec(self, sequences: Any, initial_state: Any = None, **_: Any) -> Any:
         if isinstance(sequences, list):
             sequences = sequences[0]
         shape = self.compute_output_shape(tree.flatten(sequences)[0].shape)
-        if not self.return_state:
-            return KerasTensor(shape, self.compute_dtype)
-        return tuple(KerasTensor(s, self.compute_dtype) for s in shape)
+        return _map_shapes(lambda s: KerasTensor(s, self.compute_dtype), shape)
 
     def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
         if isinstance(sequences, list | tuple) and initial_state is None and len(sequences) > 1 and (
@@ -907,7 +910,10 @@ def _copy_of(layer: Any, name: str, go_backwards: bool) -> Any:
         ),
         "go_backwards": go_backwards,
     }
-    return layer.__class__.from_config(config["config"])
+    # The classes are at hand, registered or not.
+    classes = {type(part).__name__: type(part) for part in layer._flatten_layers()}
+    with CustomObjectScope(classes):
+        return layer.__class__.from_config(config["config"])
 
 
 class TimeDistributed(Wrapper):

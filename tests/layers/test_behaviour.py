@@ -555,6 +555,50 @@ def test_stateful_layers_go_on_train_and_reset(kind, backend):
     np.testing.assert_allclose(np.concatenate(halves, 1), whole, rtol=1e-4, atol=1e-5)
 
 
+class Accumulate(L.Layer):
+    """A cell as users write them."""
+
+    state_size = 4
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 4))
+
+    def call(self, x, states, training=None):
+        state = ops.tanh(ops.matmul(x, self.kernel)) + states[0]
+        return state, [state]
+
+
+def test_cells_of_users_in_all_that_runs_cells(backend):
+    layer = L.RNN(Accumulate(), return_sequences=True, return_state=True)
+    y, state = layer(X)
+    expected = np.tanh(X @ layer.cell.kernel.numpy()).cumsum(1)
+    np.testing.assert_allclose(host(y), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(host(state), expected[:, -1], rtol=1e-4, atol=1e-5)
+    both = L.Bidirectional(L.RNN(Accumulate()))
+    assert both(X).shape == (8, 8) and len(both.weights) == 2
+    model = keras.Sequential([keras.Input((5, 4)), L.RNN([L.GRUCell(3), Accumulate()]), L.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+    copy.deepcopy(model).fit(X, Y, verbose=0)
+
+
+def test_states_of_stacked_cells_come_and_go_in_their_structure(backend):
+    layer = L.RNN([L.LSTMCell(3), L.GRUCell(2)], return_state=True)
+    y, *states = layer(X)
+    assert [len(s) for s in states] == [2, 1]
+    inputs = keras.Input((5, 4))
+    spec = layer(inputs)
+    assert [tuple(s.shape) for s in keras.tree.flatten(spec)] == [
+        (None, 2), (None, 3), (None, 3), (None, 2)
+    ]
+    keras.tree.assert_same_structure(list(spec), [y, *states])
+    out = keras.Model(inputs, spec)(X)
+    np.testing.assert_allclose(host(out[1][1]), host(states[0][1]), rtol=1e-5)
+    first, *middle = layer(X[:, :2])
+    last, *_ = layer(X[:, 2:], initial_state=middle)
+    np.testing.assert_allclose(host(last), host(y), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", [L.LSTM, L.GRU, L.SimpleRNN])
 def test_layers_of_several_sizes_in_turn(kind, backend):
     """What an engine compiled for one is not used for another."""
