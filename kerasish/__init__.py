@@ -11,9 +11,9 @@ from kerasish._version import __version__
 __getattr__, __dir__, _names = attach(
     __name__,
     modules=(
-        "activations backend callbacks config constraints datasets dtype_policies initializers "
-        "layers legacy losses metrics mixed_precision models ops optimizers preprocessing "
-        "quantizers random regularizers saving tree utils"
+        "activations backend callbacks config constraints datasets dtype_policies errors "
+        "initializers layers legacy losses metrics mixed_precision models ops optimizers "
+        "preprocessing quantizers random regularizers saving tree utils"
     ),
     names={
         "kerasish.models.function": "Function",

@@ -7,6 +7,7 @@ from kerasish import config as config
 from kerasish import constraints as constraints
 from kerasish import datasets as datasets
 from kerasish import dtype_policies as dtype_policies
+from kerasish import errors as errors
 from kerasish import initializers as initializers
 from kerasish import layers as layers
 from kerasish import legacy as legacy

@@ -196,8 +196,9 @@ def check_name(name: Any) -> str:
     """The name itself where a backend is registered under it, else an error that lists them."""
     if name not in _registry and name not in _known():
         raise InvalidArgument(
-            f"Unknown backend {name!r}. Known: {sorted({*_registry} - {'symbolic'})}. Set KERASISH_BACKEND or call "
-            "keras.config.set_backend with one of these, or register_backend(name, package)."
+            f"Unknown backend {name!r}. Known: {sorted({*_registry} - {'symbolic'})}. Set "
+            "KERASISH_BACKEND or call keras.config.set_backend with one of these, or "
+            "register_backend(name, package)."
         )
     return name
 

@@ -137,9 +137,8 @@ class Progbar:
             parts.append(f"{_clock(left)} {_precise(per_step)}/{self.unit_name}")
         for name, (total, count) in self._sums.items():
             value = total / max(count, 1e-12)
-            parts.append(
-                f"{name}: {value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{name}: {value:.4e}"
-            )
+            form = ".4f" if abs(value) > 1e-3 or value == 0 else ".4e"
+            parts.append(f"{name}: {value:{form}}")
         return parts[0] + " " + " - ".join(parts[1:])
 
 

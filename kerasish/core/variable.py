@@ -1,4 +1,4 @@
-"""`Variable`: state that lives on whichever backend used it last and moves when another reads it."""
+"""`Variable`: state on whichever backend used it last; it moves when another reads it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class _Call:
     losses_used = False
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _signature(call: Any) -> tuple[tuple[str, ...], bool, dict[str, Any]]:
     """(parameter names after self, takes **kwargs, defaults) of a class's `call`."""
     parameters = list(inspect.signature(call).parameters.values())[1:]
@@ -56,7 +56,7 @@ def _signature(call: Any) -> tuple[tuple[str, ...], bool, dict[str, Any]]:
     }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _positional(call: Any) -> tuple[str, ...]:
     """The parameters of a class's `call` that positional arguments fill."""
     return tuple(
@@ -962,7 +962,7 @@ def _rebuild(cls: type) -> Any:
     return Layer.__new__(cls)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _own_arguments(cls: type) -> tuple[str, ...]:
     parameters = list(inspect.signature(vars(cls)["__init__"]).parameters.values())[1:]
     return tuple(

@@ -268,7 +268,8 @@ class _ConvTranspose(_Conv):
             if length is None:
                 out.append(None)
             elif p is None:
-                out.append(length * s + max(reach - s, 0) if self.padding == "valid" else length * s)
+                extra = max(reach - s, 0) if self.padding == "valid" else 0
+                out.append(length * s + extra)
             elif self.padding == "valid":
                 out.append((length - 1) * s + reach + p)
             else:

@@ -179,8 +179,8 @@ class EinsumDense(Adaptable):
 
 def _einsum_shapes(equation: str, bias_axes: Any, inputs: Any, outputs: Any) -> Any:
     """(kernel shape, bias shape, output shape) that an equation asks for."""
-    match = re.fullmatch(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?",
-                         equation.replace(" ", ""))
+    term = r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?"
+    match = re.fullmatch(rf"{term},([a-zA-Z]+)->{term}", equation.replace(" ", ""))
     if match is None:
         raise InvalidArgument(
             f"EinsumDense got equation {equation!r}; it takes 'input,kernel->output', such as "

@@ -302,7 +302,8 @@ class StackedRNNCells(Layer):
             nested = isinstance(state, list | tuple)
             state = list(state) if nested else [state]
             inputs, state = _step(cell, inputs, state, training)
-            new.append(state if nested else (state[0] if isinstance(state, list | tuple) else state))
+            alone = isinstance(state, list | tuple) and not nested
+            new.append(state[0] if alone else state)
         return inputs, new
 
     def reset_dropout_mask(self) -> None:
@@ -544,9 +545,8 @@ class RNN(Layer):
         return _map_shapes(lambda s: KerasTensor(s, self.compute_dtype), shape)
 
     def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
-        if isinstance(sequences, list | tuple) and initial_state is None and len(sequences) > 1 and (
-            all(hasattr(s, "shape") for s in sequences)
-        ):
+        several = isinstance(sequences, list | tuple) and len(sequences) > 1
+        if several and initial_state is None and all(hasattr(s, "shape") for s in sequences):
             # Keras' older form: [sequence, state, ...]
             sequences, initial_state = sequences[0], list(sequences[1:])
         if initial_state is not None:

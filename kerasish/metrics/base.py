@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kerasish import ops
+import numpy as np
+
+from kerasish import dtypes
 from kerasish.core.op import describe
 from kerasish.core.operation import snake_case
 from kerasish.core.scope import StatelessScope, auto_name, name_scope
@@ -124,7 +126,7 @@ class Metric:
     def reset_state(self) -> None:
         """Begins anew."""
         for variable in self.variables:
-            variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
+            variable.assign(np.zeros(variable.shape, dtypes.numpy_dtype(variable.dtype)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Takes a batch into account and returns the measure so far."""

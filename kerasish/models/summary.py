@@ -177,11 +177,11 @@ def print_summary(
 def html_summary(model: Any) -> str:
     """The table for a notebook: plain HTML, nothing to install."""
     rows, header = _table(model, False, False, None)
-    head = "".join(f"<th style='text-align:left'>{html.escape(h)}</th>" for h in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td style='text-align:left'>{html.escape(c)}</td>" for c in row) + "</tr>"
-        for row in rows
-    )
+    def line(kind: str, cells: Any) -> str:
+        return "".join(f"<{kind} style='text-align:left'>{html.escape(c)}</{kind}>" for c in cells)
+
+    head = line("th", header)
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
     totals = "<br>".join(html.escape(t.strip()) for t in _totals(model))
     return (
         f"<b>{html.escape(type(model).__name__)} {html.escape(model.name)!r}</b>"

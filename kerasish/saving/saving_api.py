@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from kerasish import dtypes
+from kerasish._version import __version__
 from kerasish.core.operation import snake_case
 from kerasish.errors import InvalidArgument, UnsafeFile
 from kerasish.layers.base import Layer
 from kerasish.saving import serialization
-from kerasish._version import __version__
 
 _WEIGHTS = "model.weights.h5"
 _SKIPPED = frozenset({
@@ -396,7 +396,10 @@ def _restore_assets(model: Any, assets: dict[str, bytes]) -> None:
             continue
         prefix = f"assets/{path}/"
         own = {n[len(prefix):]: c for n, c in assets.items() if n.startswith(prefix)}
-        own = {n: c for n, c in own.items() if "/" not in n and "\\" not in n and n not in (".", "..")}
+        own = {
+            n: c for n, c in own.items()
+            if "/" not in n and "\\" not in n and n not in (".", "..")
+        }
         if own:
             with tempfile.TemporaryDirectory() as folder:
                 for name, content in own.items():

@@ -412,7 +412,9 @@ def _is_one_batch(x: Any, batch_size: int | None) -> bool:
 
 def _worth_looping(reader: Any, step: Any, first: Any, steps: int, total: int) -> int:
     """How many steps to run in one dispatch where nobody looks at them one by one."""
-    if total < 100 or not _loops_natively(reader, step) or not step.loops(first):
+    if total < 100 or not _loops_natively(reader, step) or not (
+        step.loops(first, reader.batch_size)
+    ):
         return 1
     full = min(steps, reader.size // reader.batch_size)
     most = min(32, full, LOOPED_BYTES // max(reader.nbytes(), 1))

@@ -273,13 +273,24 @@ def compile(
             return fn(*args, **kwargs)
         return run(jitted, args, kwargs)
 
-    def loops(batch: Any) -> bool:
-        """Whether many steps in one dispatch pay: a dispatch costs as much as some work."""
-        traced = lift(jitted.trace, (batch,), {})
-        if jax.default_backend() == "cpu" and _convolves(traced.jaxpr.jaxpr):
-            return False  # XLA takes minutes to compile and runs slower
-        cost = traced.lower().cost_analysis() or {}
-        return cost.get("flops", math.inf) < LOOPED_WORK
+    answers: dict[Any, bool] = {}
+
+    def loops(sample: Any, size: int) -> bool:
+        """Whether many steps in one dispatch pay: a dispatch costs as much as some work.
+
+        `sample` is a batch of which only the number of samples may be another than `size`.
+        """
+        batch = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), native_dtype(a.dtype.name)), sample
+        )
+        key = tuple((a.shape, a.dtype) for a in jax.tree.leaves(batch))
+        if key not in answers:
+            traced = lift(jitted.trace, (batch,), {})
+            # With convolutions on a CPU XLA takes minutes to compile the loop, and runs slower.
+            slow = jax.default_backend() == "cpu" and _convolves(traced.jaxpr.jaxpr)
+            cost = traced.lower().cost_analysis() or {}
+            answers[key] = not slow and cost.get("flops", math.inf) < LOOPED_WORK
+        return answers[key]
 
     compiled.many = lambda batches: run(looped, batches)  # type: ignore[attr-defined]
     compiled.loops = loops  # type: ignore[attr-defined]
