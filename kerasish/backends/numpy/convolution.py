@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from kerasish.backends import windows
-from kerasish.backends.numpy.tape import defvjp, primitive
+from kerasish.backends.numpy.tape import defvjp, fused, primitive
 
 BLOCK = 1 << 20
 """Bytes worked on at once, so that they stay in the second-level cache."""
@@ -30,14 +30,14 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any
     c = x.shape[-1]
     how = (strides, windows.pads(padding, x.shape[1:-1], window, strides, dilation), dilation)
     if width == c:
-        return _wide(convolution, x, kernel, *how)
+        return _wide(_convolution, x, kernel, *how)
     if width == 1:
         return _wide(depthwise_convolution, x if o == c else np.repeat(x, o // c, -1), kernel, *how)
     groups = zip(*(
         [a[..., i * n : (i + 1) * n] for i in range(c // width)]
         for a, n in ((x, width), (kernel, o * width // c))
     ), strict=True)  # fmt: skip
-    return np.concatenate([_wide(convolution, a, k, *how) for a, k in groups], -1)
+    return np.concatenate([_wide(_convolution, a, k, *how) for a, k in groups], -1)
 
 
 def _conv_transpose(x: Any, kernel: Any, strides: Any, crops: Any, dilation: Any) -> Any:
@@ -81,9 +81,12 @@ def blocks(n: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, list[slic
 
 
 def patches_of(
-    x: Any, window: Any, strides: Any, pads: Any, dilation: Any, places: Any
+    x: Any, window: Any, strides: Any, pads: Any, dilation: Any, places: Any, keep: bool = False
 ) -> Iterator[tuple[Any, Any]]:
-    """Blocks of the matrix [n * places, window * c] of patches, each with its images and rows."""
+    """Blocks of the matrix [n * places, window * c] of patches, each with its images and rows.
+
+    A block is overwritten by the next one, unless it is to `keep`.
+    """
     c = x.shape[-1]
     if math.prod(window) == 1:
         x = surround(x, pads)[(slice(None), *(slice(None, None, s) for s in strides))]
@@ -106,7 +109,7 @@ def patches_of(
             else:
                 shape, walk = (*over, *window, c), (first, *moves, *offsets, last)
             size = math.prod(shape)
-            if buffer.size < size:
+            if keep or buffer.size < size:
                 buffer = np.empty(size, x.dtype)
             block = buffer[:size]
             np.copyto(block.reshape(shape), as_strided(start, shape, walk, writeable=False))
@@ -132,6 +135,43 @@ def convolution(x: Any, kernel: Any, strides: Any, pads: Any, dilation: Any) -> 
     for where, patches in patches_of(x, window, strides, pads, dilation, places):
         np.matmul(patches, matrix, out=out[where].reshape(-1, o))
     return out
+
+
+KEPT = 1 << 23
+"""Bytes of patches up to which the gradient finds them kept; above, they are gathered anew."""
+
+
+@fused(convolution)
+def _convolution(x: Any, kernel: Any, strides: Any, pads: Any, dilation: Any) -> tuple[Any, Any]:
+    """`convolution`, whose patches serve the kernel's gradient too."""
+    *window, c, o = kernel.shape
+    places = windows.places(x.shape[1:-1], window, strides, pads, dilation)
+    if len(x) * math.prod(places) * math.prod(window) * c * x.itemsize > KEPT:
+        return convolution(x, kernel, strides, pads, dilation), None
+    kept = list(patches_of(x, window, strides, pads, dilation, places, keep=True))
+    out = np.empty((x.shape[0], *places, o), x.dtype)
+    matrix = kernel.reshape(-1, o)
+    for where, patches in kept:
+        np.matmul(patches, matrix, out=out[where].reshape(-1, o))
+    return out, kept
+
+
+def _convolution_pullback(
+    g: Any, kept: Any, wanted: Any, x: Any, kernel: Any, strides: Any, pads: Any, dilation: Any
+) -> Any:
+    *window, c, o = kernel.shape
+    dx = dk = None
+    if wanted[0]:
+        dx = convolution_input(g, kernel, x.shape[1:-1], strides, pads, dilation)
+    if wanted[1] and kept is None:
+        dk = convolution_kernel(x, g, window, strides, pads, dilation)
+    elif wanted[1]:
+        dk = sum(patches.T @ g[where].reshape(-1, o) for where, patches in kept)
+        dk = dk.reshape(kernel.shape)
+    return dx, dk, None, None, None
+
+
+_convolution.pullback = _convolution_pullback
 
 
 @primitive
