@@ -22,8 +22,17 @@ __all__ = [
 # What the ops on windows (pooling too) do with their arguments
 
 
+_INTS = frozenset((int,))
+
+
 def per_axis(name: str, argument: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
     """One int for each of `rank` spatial axes, from an int or a sequence."""
+    if type(value) is int and value >= least:
+        return (value,) * rank
+    if type(value) is tuple and len(value) == rank and _INTS.issuperset(map(type, value)) and (
+        min(value) >= least
+    ):
+        return value
     given = list(value) if isinstance(value, Sequence) else [value] * rank
     given = given * rank if len(given) == 1 else given
     try:
@@ -69,11 +78,11 @@ def known_padding(name: str, padding: str) -> str:
 
 def room(name: str, x: Any, window: Sequence[int], padding: str, dilation: Sequence[int]) -> None:
     """An error where a window without padding is larger than the (channels last) input."""
+    if padding != "valid":
+        return
     spans = [reach(k, d) for k, d in zip(window, dilation, strict=True)]
     sizes = list(x.shape)[1:-1]
-    if padding == "valid" and any(
-        n is not None and n < k for n, k in zip(sizes, spans, strict=True)
-    ):
+    if any(n is not None and n < k for n, k in zip(sizes, spans, strict=True)):
         raise ShapeError(
             f"{name}: a window that spans {tuple(spans)} does not fit into an input of spatial "
             f"size {tuple(sizes)}. Use padding='same', a smaller window or larger inputs."

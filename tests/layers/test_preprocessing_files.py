@@ -73,7 +73,8 @@ def test_a_model_with_an_adapted_layer_comes_back(name, kwargs, backend, tmp_pat
 def test_files_of_keras_and_ours_are_exchanged(name, kwargs, tmp_path):
     peer = keras_peer()
     theirs, data, dtype = adapted(peer.layers, name, **kwargs)
-    expected = np.asarray(theirs(data.astype("U") if dtype == "string" else data))
+    given = pytest.importorskip("tensorflow").constant(data) if dtype == "string" else data
+    expected = np.asarray(theirs(given))
     model_of(peer, theirs, data.shape[1:], dtype).save(tmp_path / "theirs.keras")
     read = keras.saving.load_model(tmp_path / "theirs.keras")
     np.testing.assert_allclose(read.predict(data, verbose=0), expected, rtol=1e-5)
@@ -83,7 +84,7 @@ def test_files_of_keras_and_ours_are_exchanged(name, kwargs, tmp_path):
     model_of(keras, ours, data.shape[1:], dtype).save(tmp_path / "ours.keras")
     read = peer.saving.load_model(tmp_path / "ours.keras")
     layer = read.layers[-1]
-    found = np.asarray(layer(data.astype("U") if dtype == "string" else data))
+    found = np.asarray(layer(given))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
