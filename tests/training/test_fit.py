@@ -274,3 +274,11 @@ def test_predict_of_one_sample_and_structures(backend):
     np.testing.assert_allclose(
         model.predict_on_batch(X[:3]), ops.convert_to_numpy(model(X[:3])), rtol=1e-5
     )
+
+
+def test_predict_takes_columns_and_vectors_in_turn(backend):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)])
+    column = np.arange(4, dtype="float32")[:, None]
+    expected = model.predict(column, verbose=0)
+    np.testing.assert_allclose(model.predict(column[:, 0], verbose=0), expected, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(column[:3], verbose=0), expected[:3], rtol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -205,9 +206,10 @@ def compile(
     adapter = backends.active
     state_of = variables if callable(variables) else lambda: variables or ()
     held: list[Any] = []
-    function = tf.function(
+    # One for each number of axes: an input of another rank must not blur the shapes of all.
+    functions = collections.defaultdict(lambda: tf.function(
         traced, autograph=False, jit_compile=bool(jit_compile), reduce_retracing=True
-    )
+    ))
 
     def compiled(*args: Any, **kwargs: Any) -> Any:
         first = not held
@@ -216,12 +218,20 @@ def compile(
         for v in held:  # values that were trained elsewhere come home before the call
             if v._home is not adapter:
                 v.value  # noqa: B018
-        out = function(*args, **kwargs)
+        ranks = tuple([_rank(x) for x in tree.flatten((args, kwargs))])
+        out = functions[ranks](*args, **kwargs)
         if first:  # the trace may have made more
             held[:] = state_of()
         return out
 
     return compiled
+
+
+def _rank(x: Any) -> int | None:
+    shape = getattr(x, "shape", None)
+    if shape is None or isinstance(shape, tf.TensorShape):
+        return shape and shape.rank
+    return len(shape)
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
