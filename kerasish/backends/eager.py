@@ -1,4 +1,4 @@
-"""Control flow of engines that run Python as it comes (NumPy and PyTorch share it)."""
+"""What engines that run Python as it comes (NumPy and PyTorch) share: control flow, host calls."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Any
+
+import numpy as np
 
 from kerasish import backends, tree
 
@@ -72,3 +74,15 @@ def call_grad(grad_fn: Callable[..., Any], upstream: Sequence[Any]) -> Any:
     if by_keyword:
         return grad_fn(upstream=upstream[0] if len(upstream) == 1 else tuple(upstream))
     return grad_fn(*upstream)
+
+
+def strings(x: np.ndarray) -> np.ndarray:
+    """An array of strings in the form that compiled functions take: here, as it is."""
+    return x
+
+
+def host_call(
+    fn: Callable[..., Any], inputs: Sequence[Any], shape: Sequence[int | None], dtype: str
+) -> Any:
+    """`fn` of NumPy arrays, as one of the engine's tensors."""
+    return backends.active.convert(fn(*inputs), dtype)

@@ -331,34 +331,27 @@ class Steps:
         return step
 
     def _train_function(self) -> Callable[[Any], Any]:
-        if type(self).train_step is not Steps.train_step:
-            return _custom_step(self, self.train_step)
-        if type(self).compute_metrics is not Steps.compute_metrics:
-            return lambda data: self.train_step(_tensors(data))
-
-        def step(data: Any) -> None:
-            x, y, sample_weight, y_pred = self._train_update(_tensors(data))
-            self._update_metrics(y, y_pred, sample_weight)
-
-        return step
+        return self._updating("train_step", self._train_update)
 
     def _test_function(self) -> Callable[[Any], Any]:
-        if type(self).test_step is not Steps.test_step:
-            return _custom_step(self, self.test_step)
+        return self._updating("test_step", self._test_update)
+
+    def _updating(self, name: str, update: Callable[..., Any]) -> Callable[[Any], Any]:
+        """A step that leaves its results in the metrics, unless the user's own returns logs."""
+        own = getattr(self, name)
+        if getattr(type(self), name) is not getattr(Steps, name):
+            return _custom_step(self, own)
         if type(self).compute_metrics is not Steps.compute_metrics:
-            return lambda data: self.test_step(_tensors(data))
+            return lambda data: own(_tensors(data))
 
         def step(data: Any) -> None:
-            x, y, sample_weight, y_pred = self._test_update(_tensors(data))
+            _, y, sample_weight, y_pred = update(_tensors(data))
             self._update_metrics(y, y_pred, sample_weight)
 
         return step
 
     def _predict_function(self) -> Callable[[Any], Any]:
-        def step(data: Any) -> Any:
-            return self.predict_step(data_module.plain(_tensors(data)))
-
-        return step
+        return lambda data: self.predict_step(data_module.plain(_tensors(data)))
 
     # Kept for programs that ask for them by Keras' names.
     def make_train_function(self, force: bool = False) -> Any:

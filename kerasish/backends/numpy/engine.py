@@ -12,7 +12,17 @@ import numpy as np
 
 from kerasish import backends, tree
 from kerasish.backends import state
-from kerasish.backends.eager import call_grad, cond, fori_loop, map, scan, switch, while_loop
+from kerasish.backends.eager import (
+    call_grad,
+    cond,
+    fori_loop,
+    host_call,
+    map,
+    scan,
+    strings,
+    switch,
+    while_loop,
+)
 from kerasish.backends.numpy import rules as rules
 from kerasish.backends.numpy.sparse import is_sparse, sparse, sparse_parts
 from kerasish.backends.numpy.tape import Node, Shares, Tape, Traced, _wrap, apply, astype, strip
@@ -31,7 +41,9 @@ WIDE = frozenset((
 ))  # fmt: skip
 """Bodies with Python's numbers in them, which make float32 of ml_dtypes' bfloat16."""
 vectorized_map = map
-__all__ = ["cond", "fori_loop", "map", "scan", "switch", "while_loop"]
+__all__ = [
+    "cond", "fori_loop", "host_call", "map", "scan", "strings", "switch", "while_loop",
+]  # fmt: skip
 
 
 def is_tensor(x: Any) -> bool:

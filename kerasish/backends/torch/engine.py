@@ -13,11 +13,23 @@ import torch
 
 from kerasish import backends, dtypes, tree
 from kerasish.backends import state
-from kerasish.backends.eager import call_grad, cond, fori_loop, map, scan, switch, while_loop
+from kerasish.backends.eager import (
+    call_grad,
+    cond,
+    fori_loop,
+    host_call,
+    map,
+    scan,
+    strings,
+    switch,
+    while_loop,
+)
 from kerasish.backends.sparse import host_entries
 from kerasish.errors import BackendError
 
-__all__ = ["cond", "fori_loop", "map", "scan", "switch", "while_loop"]
+__all__ = [
+    "cond", "fori_loop", "host_call", "map", "scan", "strings", "switch", "while_loop",
+]  # fmt: skip
 
 NATIVE = (torch.Tensor, torch.nn.Parameter)
 _DTYPES = {
