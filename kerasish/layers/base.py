@@ -156,6 +156,9 @@ class Layer(Operation):
         for cls in type(self).__mro__:
             if isinstance(found := vars(cls).get(name), property):
                 return found.__get__(self)  # raises what the property itself raised
+        if not name.startswith("_") and (native := backends.active.lookup("layer_attribute")):
+            if (found := native(self, name)) is not None:
+                return found
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property

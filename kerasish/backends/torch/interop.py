@@ -110,6 +110,17 @@ def foreign_load(text: str) -> torch.nn.Module:
     return torch.load(data, weights_only=False, map_location=device())
 
 
+_MODULE_METHODS = frozenset((
+    "buffers", "load_state_dict", "named_buffers", "named_parameters", "parameters", "state_dict",
+    "zero_grad",
+))  # fmt: skip
+
+
+def layer_attribute(layer: Any, name: str) -> Any:
+    """What programs call on layers that Keras, on this backend, makes torch modules."""
+    return getattr(LayerModule(layer), name) if name in _MODULE_METHODS else None
+
+
 class LayerModule(torch.nn.Module):
     """A built kerasish layer or model as a torch module.
 
