@@ -219,12 +219,8 @@ class Variable:
     def __jax_array__(self) -> Any:
         return self.value
 
-    # `tf.GradientTape.gradient` takes what has these two for a variable.
+    # `tf.GradientTape.gradient` takes what has this, and a `handle`, for a variable.
     _should_act_as_resource_variable = True
-
-    @property
-    def handle(self) -> Any:
-        return self.value.handle
 
     def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
         import sys
