@@ -8,10 +8,13 @@ from typing import Any
 
 from kerasish import backends
 from kerasish.backends import state
-from kerasish.errors import InvalidArgument
+from kerasish.errors import InvalidArgument, UnsafeFile
 
 autocast: str | None = None
 """The dtype that float variables are read in, or `None` for their own."""
+
+memory: int | None = None
+"""How many bytes the variables that are made now may still take, or `None` for any number."""
 
 _names: list[str] = []
 _uids: dict[str, int] = {}
@@ -26,6 +29,30 @@ def autocast_scope(dtype: str | None) -> Iterator[None]:
         yield
     finally:
         autocast = before
+
+
+@contextlib.contextmanager
+def memory_scope(limit: int) -> Iterator[None]:
+    """Variables made in the block take no more than `limit` bytes."""
+    global memory
+    before, memory = memory, limit
+    try:
+        yield
+    finally:
+        memory = before
+
+
+def take_memory(path: str, size: int) -> None:
+    """Counts a variable that is about to be made."""
+    global memory
+    if memory is None:
+        return
+    memory -= size
+    if memory < 0:
+        raise UnsafeFile(
+            f"The config makes {path!r} and with it more weights than the file can hold. The file "
+            "is damaged or malicious."
+        )
 
 
 class name_scope:

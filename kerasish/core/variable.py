@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,7 @@ class Variable:
                 )
             dtype = dtypes.standardize(dtype)
             shape = self._check_shape(shape)
+            scope.take_memory(self.path, math.prod(shape) * dtypes.numpy_dtype(dtype).itemsize)
             with backends.concrete(), _drawing_for(self.path):
                 value = backends.to_host(initializer(shape, dtype=dtype))
             value = dtypes.host_array(value)

@@ -879,8 +879,15 @@ class Layer(Operation):
                 f"Layer {self.name!r} has {len(own)} variables, the file has {len(store.keys())}."
                 f"{hint}"
             )
-        for i, v in enumerate(own):
-            v.assign(store[str(i)])
+        values = [store[str(i)] for i in range(len(own))]
+        for v, value in zip(own, values, strict=True):
+            if tuple(np.shape(value)) != tuple(v.shape):
+                raise ShapeError(
+                    f"Layer {self.name!r}: variable {v.name!r} has shape {tuple(v.shape)}, the "
+                    f"file has {tuple(np.shape(value))}."
+                )
+        for v, value in zip(own, values, strict=True):
+            v.assign(value)
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs; the arguments of `__init__` unless a class says otherwise."""

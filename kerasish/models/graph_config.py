@@ -160,7 +160,7 @@ def _op_from_config(config: dict[str, Any]) -> Any:
         fixed["dtype"] = config["config"]["dtype"]
     aliases = {"get_item": "get_item", "true_divide": "true_divide"}
     function = getattr(ops, aliases.get(name, name), None)
-    if function is None:
+    if not hasattr(function, "op_name"):
         function = next(
             (f for n, f in vars(ops).items() if n.replace("_", "") == name.replace("_", "")
              and hasattr(f, "op_name")), None,
@@ -190,6 +190,10 @@ def model_from_graph(cls: Any, config: dict[str, Any], custom_objects: Any = Non
                 custom_objects,
             )
         layer = made[name]
+        if not isinstance(layer, Operation | _Bound):
+            raise InvalidArgument(
+                f"The config's graph calls {name!r}, which is {layer!r}: neither layer nor op."
+            )
         if not entry["inbound_nodes"] and isinstance(layer, Operation):
             outputs[name, 0] = [layer.output]
         for i, node in enumerate(entry["inbound_nodes"]):
@@ -227,6 +231,11 @@ def model_from_graph(cls: Any, config: dict[str, Any], custom_objects: Any = Non
             except KeyError:
                 later.append((name, i, node))
                 continue
+            if not any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
+                raise InvalidArgument(
+                    f"The config's graph calls {name!r} on no tensor of the graph: {args}, "
+                    f"{kwargs}."
+                )
             out = made[name](*args, **kwargs)
             outputs[name, i] = [x for x in tree.flatten(out) if isinstance(x, KerasTensor)]
         if len(later) == len(pending):

@@ -178,10 +178,7 @@ class Sequential(Model):
             "name": self.name,
             "trainable": self.trainable,
             "dtype": self._policy_config(),
-            "layers": [
-                {k: v for k, v in serialization.serialize_keras_object(layer).items()}
-                for layer in self._stack
-            ],
+            "layers": [serialization.serialize_keras_object(layer) for layer in self._stack],
         }
         if self._graph is not None:
             config["build_input_shape"] = self._function.inputs[0].shape

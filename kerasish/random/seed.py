@@ -59,6 +59,14 @@ class SeedGenerator:
         self.state._write(then)
         return now
 
+    def save_own_variables(self, store: Any) -> None:
+        """Writes the state, so that a saved model goes on with the numbers that come next."""
+        store["0"] = self.state.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads the state."""
+        self.state.assign(np.asarray(store["0"]))
+
     def get_config(self) -> dict[str, Any]:
         return {"seed": self._initial_seed, "name": self.name}
 

@@ -12,24 +12,30 @@ import contextlib
 import datetime
 import io
 import json
+import math
 import os
 import pathlib
+import stat
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from kerasish import dtypes
 from kerasish._version import __version__
+from kerasish.core import scope
 from kerasish.core.operation import snake_case
-from kerasish.errors import InvalidArgument, UnsafeFile
+from kerasish.errors import InvalidArgument, KerasishError, UnsafeFile
 from kerasish.layers.base import Layer
 from kerasish.saving import serialization
+from kerasish.saving.object_registration import CustomObjectScope
 
 _WEIGHTS = "model.weights.h5"
+_SPARE = 64 << 20
+"""Bytes that any file may ask for, besides what its own size explains."""
 _SKIPPED = frozenset({
     "_inbound_nodes", "_init_args", "_losses", "_layers", "_variables", "_metrics_added",
     "_graph", "_compiled_steps", "_seen_shapes", "_objective", "_measures", "_loss_tracker",
@@ -118,37 +124,77 @@ def load_model(
             f"{str(path)!r} is not a .keras archive. Weights alone (.weights.h5) are read by "
             "model.load_weights(path)."
         )
-    with zipfile.ZipFile(path) as archive:
+    with _reading(path), _archive(path) as archive:
         config = json.loads(_member(archive, "config.json", 256 << 20))
-        if not compile:
-            config.pop("compile_config", None)
-        compiled = config.pop("compile_config", None)
-        model = serialization.deserialize_keras_object(
-            config, custom_objects=custom_objects, safe_mode=safe_mode
-        )
+        if not isinstance(config, dict) or "class_name" not in config:
+            raise InvalidArgument(f"config.json of {str(path)!r} does not describe a model.")
+        compiled = config.pop("compile_config", None) if compile else None
+        config.pop("compile_config", None)
+        weights = _member(archive, _WEIGHTS, _SPARE + 64 * path.stat().st_size)
+        with scope.memory_scope(_SPARE + 8 * len(weights)):
+            model = serialization.deserialize_keras_object(
+                config, custom_objects=custom_objects, safe_mode=safe_mode
+            )
+        if not isinstance(model, Layer):
+            raise InvalidArgument(f"{str(path)!r} holds {model!r}, which is not a model.")
         if compiled:
             try:
-                with serialization.safe_mode_scope(safe_mode):
-                    from kerasish.saving.object_registration import CustomObjectScope
-
-                    with CustomObjectScope(custom_objects or {}):
-                        model.compile_from_config(compiled)
+                with (
+                    serialization.safe_mode_scope(safe_mode),
+                    CustomObjectScope(custom_objects or {}),
+                    scope.memory_scope(_SPARE + 8 * len(weights)),
+                ):
+                    model.compile_from_config(compiled)
+            except UnsafeFile as error:
+                raise UnsafeFile(
+                    f"{error} With compile=False the model is loaded without it."
+                ) from None
             except Exception as error:
                 warnings.warn(
                     f"The model was loaded but not compiled: {error}. Call model.compile().",
                     stacklevel=2,
                 )
-        assets = {
-            n: _member(archive, n, 1 << 30) for n in archive.namelist()
-            if n.startswith("assets/") and not n.endswith("/")
-        }
+        room = _SPARE + 64 * path.stat().st_size
+        assets = {}
+        for name in archive.namelist():
+            if name.startswith("assets/") and not name.endswith("/"):
+                assets[name] = _member(archive, name, room)
+                room -= len(assets[name])
         _restore_assets(model, assets)
-        limit = 4 * sum(
-            int(np.prod(v.shape)) * 8 for v in _all_variables(model)
-        ) + (64 << 20)
-        if _WEIGHTS in archive.namelist():
-            _read_h5(model, io.BytesIO(_member(archive, _WEIGHTS, limit)), False)
+        _read_h5(model, io.BytesIO(weights), False)
     return model
+
+
+@contextlib.contextmanager
+def _reading(path: pathlib.Path) -> Iterator[None]:
+    """What goes wrong with a damaged or hostile file is told in one kind of error."""
+    try:
+        yield
+    except KerasishError:
+        raise
+    except RecursionError:
+        raise UnsafeFile(f"{str(path)!r} is nested too deeply to be a model's file.") from None
+    except Exception as error:
+        raise InvalidArgument(
+            f"{str(path)!r} cannot be loaded ({type(error).__name__}: {error}). It is damaged, or "
+            "was not written by kerasish or Keras 3."
+        ) from error
+
+
+def _archive(path: pathlib.Path) -> zipfile.ZipFile:
+    """The archive, if each member is a plain file that stays inside it."""
+    archive = zipfile.ZipFile(path)
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    for info in infos:
+        parts = info.filename.replace("\\", "/").split("/")
+        if parts[0] == "" or ".." in parts or ":" in parts[0]:
+            raise UnsafeFile(f"The archive has a member {info.filename!r}, a path out of it.")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise UnsafeFile(f"The archive's member {info.filename!r} is a link.")
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise UnsafeFile(f"The archive has more than one member {twice[0]!r}.")
+    return archive
 
 
 def _all_variables(model: Any) -> list[Any]:
@@ -177,10 +223,8 @@ def save_weights(
     """Writes the weights to a `.weights.h5` file, or to `.safetensors`."""
     path = _target(filepath, overwrite)
     if path.name.endswith(".safetensors"):
-        from safetensors.numpy import save_file
-
         with _replacing(path) as temporary:
-            save_file({v.path: v.numpy() for v in model.variables}, str(temporary))
+            _write_safetensors(model, str(temporary))
         return
     if not path.name.endswith(".weights.h5"):
         raise InvalidArgument(
@@ -195,23 +239,30 @@ def save_weights(
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
     """Reads weights from `.weights.h5`, `.safetensors` or a `.keras` file into a built model."""
     kwargs.pop("objects_to_skip", None)
+    if kwargs:
+        raise InvalidArgument(
+            f"load_weights has no arguments {sorted(kwargs)}: weights are found by where their "
+            "layer stands in the model. skip_mismatch=True loads what fits."
+        )
     path = pathlib.Path(os.fspath(filepath))
     if not path.is_file():
         raise InvalidArgument(f"There is no file {str(path)!r}.")
-    if path.name.endswith(".safetensors"):
-        from safetensors.numpy import load_file
-
-        found = load_file(str(path))
-        for v in model.variables:
-            if v.path in found:
-                v.assign(found[v.path])
-            elif not skip_mismatch:
-                raise InvalidArgument(f"{str(path)!r} has no weight {v.path!r}.")
-    elif path.name.endswith(".keras"):
-        with zipfile.ZipFile(path) as archive:
-            _read_h5(model, io.BytesIO(_member(archive, _WEIGHTS, 1 << 40)), skip_mismatch)
-    else:
-        _read_h5(model, str(path), skip_mismatch)
+    before = [(v, np.array(v.numpy())) for v in _all_variables(model)]
+    try:
+        with _reading(path):
+            if path.name.endswith(".safetensors"):
+                _read_safetensors(model, str(path), skip_mismatch)
+            elif path.name.endswith(".keras"):
+                limit = _SPARE + 4 * sum(value.nbytes for _, value in before)
+                with _archive(path) as archive:
+                    weights = _member(archive, _WEIGHTS, limit)
+                _read_h5(model, io.BytesIO(weights), skip_mismatch)
+            else:
+                _read_h5(model, str(path), skip_mismatch)
+    except BaseException:
+        for v, value in before:
+            v.assign(value)
+        raise
 
 
 # The tree of objects that hold variables, in the layout of Keras' weight files -----------------
@@ -273,19 +324,50 @@ def _h5(target: Any, mode: str) -> Any:
     return h5py.File(target, mode)
 
 
+def _contents(model: Any) -> Iterator[tuple[str, Any, dict[str, np.ndarray], dict[str, str]]]:
+    """(place in a file, object, its arrays, its notes) for all that holds variables."""
+    for path, obj in _walk(model):
+        store: dict[str, Any] = {}
+        obj.save_own_variables(store)
+        arrays = {key: np.asarray(value) for key, value in store.items()}
+        notes = obj.save_notes() if hasattr(obj, "save_notes") else {}
+        yield f"{path}/vars" if path else "vars", obj, arrays, notes
+
+
+def _write_safetensors(model: Any, target: str) -> None:
+    from safetensors.numpy import save_file
+
+    found, told = {}, {}
+    for path, _, arrays, notes in _contents(model):
+        found.update({f"{path}/{key}": np.array(value) for key, value in arrays.items()})
+        told.update({f"{path}/{key}": value for key, value in notes.items()})
+    save_file(found, target, told)
+
+
+def _read_safetensors(model: Any, source: str, skip_mismatch: bool) -> None:
+    from safetensors import safe_open
+
+    with safe_open(source, "numpy") as file:
+        told = file.metadata() or {}
+        names = set(file.keys())
+
+        def part(path: str) -> tuple[Any, dict[str, str]]:
+            start = f"{path}/"
+            inside = [n for n in names if n.rpartition("/")[0] == path]
+            notes = {n[len(start):]: x for n, x in told.items() if n.rpartition("/")[0] == path}
+            return {n[len(start):]: file.get_tensor(n) for n in inside}, notes
+
+        _load(model, part, skip_mismatch)
+
 
 def _write_h5(model: Any, target: Any) -> None:
     with _h5(target, "w") as file:
-        for path, obj in _walk(model):
-            store: dict[str, Any] = {}
-            obj.save_own_variables(store)
-            group = file.create_group(f"{path}/vars" if path else "vars")
+        for path, obj, arrays, notes in _contents(model):
+            group = file.create_group(path)
             if isinstance(obj, Layer):
                 group.attrs["name"] = obj.name
-            if hasattr(obj, "save_notes"):
-                group.attrs.update(obj.save_notes())
-            for key, value in store.items():
-                value = np.asarray(value)
+            group.attrs.update(notes)
+            for key, value in arrays.items():
                 if value.dtype.name == "bfloat16":
                     data = group.create_dataset(key, data=value.view(np.uint16))
                     data.attrs["dtype"] = "bfloat16"
@@ -314,12 +396,18 @@ class _Store:
     def __getitem__(self, key: str) -> np.ndarray:
         import h5py
 
+        if key not in self:
+            raise InvalidArgument(f"The file has no array {self.group.name}/{key}.")
         link = self.group.get(key, getlink=True)
         data = self.group.get(key) if isinstance(link, h5py.HardLink) else None
         if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
             raise UnsafeFile(
                 f"Weight {self.group.name}/{key} is not a plain array inside the file (a link or "
                 "external storage). Such files are not read."
+            )
+        if data.dtype.kind not in "biufcV" or data.dtype.hasobject or data.dtype.names:
+            raise UnsafeFile(
+                f"Weight {self.group.name}/{key} is of dtype {data.dtype}, which is no number."
             )
         value = data[()]
         if data.attrs.get("dtype") == "bfloat16":
@@ -332,29 +420,38 @@ def _read_h5(model: Any, source: Any, skip_mismatch: bool) -> None:
 
     with _h5(source, "r") as file:
         _check_sizes(file, model)
-        for path, obj in _walk(model):
+
+        def part(path: str) -> tuple[Any, Any]:
             group = file
-            for part in (f"{path}/vars" if path else "vars").split("/"):
-                link = None if group is None else group.get(part, getlink=True)
-                group = group.get(part) if isinstance(link, h5py.HardLink) else None
-            store = _Store(group)
-            if group is None or not len(store):
-                own = _own_variables(obj)
-                if own and not skip_mismatch and isinstance(obj, Layer):
-                    raise InvalidArgument(
-                        f"The file has no weights for layer {obj.name!r} (at {path!r}), which has "
-                        f"{len(own)}. It was saved from another architecture; skip_mismatch=True "
-                        "loads what fits."
-                    )
-                continue
-            if hasattr(obj, "load_notes"):
-                obj.load_notes(group.attrs)
-            try:
-                obj.load_own_variables(store)
-            except (ValueError, KeyError) as error:
-                if isinstance(error, UnsafeFile) or not skip_mismatch:
-                    raise
-                warnings.warn(f"Skipped {path!r}: {error}", stacklevel=3)
+            for name in path.split("/"):
+                link = None if group is None else group.get(name, getlink=True)
+                group = group.get(name) if isinstance(link, h5py.HardLink) else None
+            return _Store(group), {} if group is None else group.attrs
+
+        _load(model, part, skip_mismatch)
+
+
+def _load(model: Any, part: Callable[[str], tuple[Any, Any]], skip_mismatch: bool) -> None:
+    """Gives each object that holds variables the (arrays, notes) of its part of a file."""
+    for path, obj in _walk(model):
+        store, notes = part(f"{path}/vars" if path else "vars")
+        if not len(store):
+            own = _own_variables(obj)
+            if own and not skip_mismatch:
+                raise InvalidArgument(
+                    f"The file has no weights for layer {obj.name!r} (at {path!r}), which has "
+                    f"{len(own)}. It was saved from another architecture; skip_mismatch=True "
+                    "loads what fits."
+                )
+            continue
+        if hasattr(obj, "load_notes"):
+            obj.load_notes(notes)
+        try:
+            obj.load_own_variables(store)
+        except (ValueError, KeyError) as error:
+            if isinstance(error, UnsafeFile) or not skip_mismatch:
+                raise
+            warnings.warn(f"Skipped {path!r}: {error}", stacklevel=5)
 
 
 def _own_variables(obj: Any) -> list[Any]:
@@ -362,16 +459,19 @@ def _own_variables(obj: Any) -> list[Any]:
 
 
 def _check_sizes(file: Any, model: Any) -> None:
-    """No array may be larger than the largest that the built model has."""
+    """No array may take more memory than the largest that the built model has."""
     import h5py
 
-    sizes = [int(np.prod(v.shape)) for v in _all_variables(model)]
-    largest = max(sizes, default=0) + (1 << 20)
+    sizes = [math.prod(v.shape) for v in _all_variables(model)]
+    largest = 8 * (max(sizes, default=0) + (1 << 20))
 
     def visit(name: str, data: Any) -> None:
-        if isinstance(data, h5py.Dataset) and int(np.prod(data.shape, dtype=object)) > largest:
+        if not isinstance(data, h5py.Dataset) or data.shape is None:
+            return
+        if math.prod(data.shape) * data.dtype.itemsize > largest:
             raise UnsafeFile(
-                f"{name!r} has shape {data.shape}, larger than any weight of the model."
+                f"{name!r} has shape {data.shape} and dtype {data.dtype}, larger than any weight "
+                "of the model."
             )
 
     file.visititems(visit)

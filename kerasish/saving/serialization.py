@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import backends
+from kerasish import backends, dtypes
 from kerasish.core.symbolic import KerasTensor
-from kerasish.errors import InvalidArgument, UnsafeFile
+from kerasish.errors import InvalidArgument, KerasishError, UnsafeFile
 from kerasish.saving import object_registration as registration
 
 _NAMESPACES = (
@@ -30,8 +30,16 @@ _NAMESPACES = (
     "regularizers", "constraints", "activations", "dtype_policies", "random", "quantizers",
     "ops", "ops.numpy", "ops.nn", "ops.math", "ops.linalg", "ops.image", "ops.core", "utils",
 )  # fmt: skip
+_FUNCTIONS = (
+    "activations", "losses", "metrics", "initializers", "regularizers", "constraints",
+)
+"""Where functions are pure, so that a file may name them; elsewhere only ops may be named."""
 _PLAIN = (str, int, float, bool, type(None))
 _safe_mode: list[bool] = []
+_shared_out: dict[int, list[Any]] | None = None
+"""What is being serialized: id -> [number, how often it was met, the object itself]."""
+_shared_in: dict[Any, Any] | None = None
+"""What is being made from a config: its number there -> the object."""
 
 
 @contextlib.contextmanager
@@ -75,18 +83,52 @@ def public_module(cls: Any) -> str | None:
 def serialize_keras_object(obj: Any) -> Any:
     """A config made of plain JSON values from which `deserialize_keras_object` makes it anew.
 
+    A layer that stands in several places has the same `shared_object_id` in each.
+
     >>> import kerasish as keras
     >>> keras.saving.serialize_keras_object(keras.initializers.Zeros())["class_name"]
     'Zeros'
     """
+    global _shared_out
+    if _shared_out is not None or isinstance(obj, _PLAIN):
+        return _serialize(obj)
+    _shared_out = {}
+    try:
+        config = _serialize(obj)
+        once = {number for number, times, _ in _shared_out.values() if times == 1}
+        if once and isinstance(config, dict | list | tuple):
+            _drop_numbers(config, once)
+        return config
+    finally:
+        _shared_out = None
+
+
+def _number_of(obj: Any) -> int:
+    held = _shared_out.setdefault(id(obj), [len(_shared_out) + 1, 0, obj])  # type: ignore
+    held[1] += 1
+    return held[0]
+
+
+def _drop_numbers(config: Any, once: set[int]) -> None:
+    """Removes the numbers of objects that stand in one place only."""
+    if isinstance(config, dict):
+        if config.get("shared_object_id") in once:
+            del config["shared_object_id"]
+        config = config.values()
+    for x in config:
+        if isinstance(x, dict | list | tuple):
+            _drop_numbers(x, once)
+
+
+def _serialize(obj: Any) -> Any:
     if isinstance(obj, _PLAIN):
         return obj
     if isinstance(obj, list):
-        return [serialize_keras_object(x) for x in obj]
+        return [_serialize(x) for x in obj]
     if isinstance(obj, tuple):
-        return tuple(serialize_keras_object(x) for x in obj)
+        return tuple(_serialize(x) for x in obj)
     if isinstance(obj, dict):
-        return {key: serialize_keras_object(value) for key, value in obj.items()}
+        return {key: _serialize(value) for key, value in obj.items()}
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "value": base64.b64encode(obj).decode()}
     if isinstance(obj, np.generic):
@@ -100,9 +142,9 @@ def serialize_keras_object(obj: Any) -> Any:
         return {
             "class_name": "__slice__",
             "config": {
-                "start": serialize_keras_object(obj.start),
-                "stop": serialize_keras_object(obj.stop),
-                "step": serialize_keras_object(obj.step),
+                "start": _serialize(obj.start),
+                "stop": _serialize(obj.stop),
+                "step": _serialize(obj.step),
             },
         }
     if obj is Ellipsis:
@@ -125,12 +167,14 @@ def serialize_keras_object(obj: Any) -> Any:
         return {"class_name": "__typespec__", "spec_name": obj.__name__, "module": obj.__module__}
     if hasattr(obj, "get_config") and not isinstance(obj, type):
         cls = obj.__class__
-        config = {k: serialize_keras_object(v) for k, v in obj.get_config().items()}
+        config = {k: _serialize(v) for k, v in obj.get_config().items()}
         result = {"module": public_module(cls), "class_name": cls.__name__, "config": config,
                   "registered_name": None}
         if result["module"] is None:
             result["module"] = cls.__module__
             result["registered_name"] = registration.get_registered_name(cls)
+        if hasattr(obj, "save_own_variables"):
+            result["shared_object_id"] = _number_of(obj)
         if hasattr(obj, "get_build_config"):
             build = obj.get_build_config()
             if build is not None:
@@ -169,7 +213,8 @@ def _encode_lambda(function: Any) -> dict[str, Any]:
     return {
         "code": base64.b64encode(marshal.dumps(function.__code__)).decode(),
         "defaults": serialize_keras_object(list(function.__defaults__ or ())) or None,
-        "closure": None,
+        "closure": serialize_keras_object([c.cell_contents for c in function.__closure__ or ()])
+        or None,
     }
 
 
@@ -185,8 +230,9 @@ def _decode_lambda(config: Any) -> Any:
 
     value = config["value"]
     code = marshal.loads(base64.b64decode(value["code"]))
-    defaults = value.get("defaults")
-    return types.FunctionType(code, globals(), "<lambda>", tuple(defaults) if defaults else None)
+    defaults, closure = (_deserialize(value.get(k) or []) for k in ("defaults", "closure"))
+    cells = tuple(types.CellType(x) for x in closure)
+    return types.FunctionType(code, globals(), "<lambda>", tuple(defaults) or None, cells or None)
 
 
 def _library_object(module: str, name: str) -> Any:
@@ -204,13 +250,24 @@ def _library_object(module: str, name: str) -> Any:
         except ModuleNotFoundError:
             continue
         found = getattr(loaded, name, None)
-        if found is not None and not isinstance(found, types.ModuleType):
+        if isinstance(found, type):
+            if hasattr(found, "from_config"):
+                return found
+        elif hasattr(found, "op_name") or (
+            isinstance(found, types.FunctionType)
+            and space in _FUNCTIONS
+            and name not in ("get", "serialize", "deserialize")
+        ):
             return found
     return None
 
 
 def _program_object(module: str, name: str) -> Any:
-    """A class of ours that the running program has defined: nothing is imported for it."""
+    """A class of ours that the running program has defined: nothing is imported for it.
+
+    Functions of the program itself only in files that are trusted: a file also tells what they
+    are called with.
+    """
     loaded = sys.modules.get(module)
     found = vars(loaded).get(name) if loaded is not None else None
     root = getattr(found, "__module__", "").partition(".")[0]
@@ -218,8 +275,8 @@ def _program_object(module: str, name: str) -> Any:
         base.__module__.startswith("kerasish.") for base in found.__mro__[1:]
     ):
         return found
-    if isinstance(found, types.FunctionType) and root == module.partition(".")[0] and (
-        module == "__main__"
+    if isinstance(found, types.FunctionType) and root == module == "__main__" and (
+        not in_safe_mode()
     ):
         return found
     return None
@@ -229,6 +286,8 @@ def retrieve(
     module: Any, name: str, registered_name: Any, custom_objects: dict[str, Any] | None = None
 ) -> Any:
     """The class or function that a config names, or one error that says how to make it known."""
+    if not isinstance(name, str):
+        raise InvalidArgument(f"A config names a class or function by a string, got {name!r}.")
     for key in (registered_name, name):
         if isinstance(key, str):
             found = registration.get_registered_object(key, custom_objects)
@@ -270,10 +329,36 @@ def deserialize_keras_object(
             return deserialize_keras_object(
                 config, safe_mode=safe_mode, module_objects=module_objects
             )
+    global _shared_in
     if _safe_mode and not _safe_mode[-1]:
         safe_mode = False
+    outermost = _shared_in is None
+    if outermost:
+        _shared_in = {}
     with safe_mode_scope(safe_mode):
-        return _deserialize(config, custom_objects, module_objects)
+        try:
+            return _deserialize(config, custom_objects, module_objects)
+        except RecursionError:
+            raise UnsafeFile("The config is nested too deeply to be that of a model.") from None
+        finally:
+            if outermost:
+                _shared_in = None
+
+
+def _array(config: Any) -> np.ndarray:
+    """An array of numbers, booleans or strings: NumPy's other kinds can hold any object."""
+    name = config["dtype"]
+    if isinstance(name, str) and name.startswith("str"):
+        return np.array(config["value"], dtype=str)
+    try:
+        if not isinstance(name, str) or name == "object":
+            raise InvalidArgument(name)
+        return np.array(config["value"], dtypes.numpy_dtype(dtypes.standardize(name)))
+    except KerasishError:
+        raise UnsafeFile(
+            f"The config holds an array of dtype {name!r}. Arrays of numbers, booleans and strings "
+            "are read, nothing else."
+        ) from None
 
 
 def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) -> Any:
@@ -296,9 +381,9 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
         case "__bytes__":
             return base64.b64decode(config["value"])
         case "__numpy__":
-            return np.array(inner["value"], dtype=inner["dtype"])
+            return _array(inner)
         case "__tensor__":
-            return backends.active.convert(np.array(inner["value"], dtype=inner["dtype"]))
+            return backends.active.convert(_array(inner))
         case "__slice__":
             return slice(*(_deserialize(inner[k]) for k in ("start", "stop", "step")))
         case "__ellipsis__":
@@ -311,6 +396,9 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
             raise UnsafeFile("The config holds a TensorFlow TypeSpec, which is not loaded.")
         case "function":
             return retrieve(config.get("module"), inner, config.get("registered_name"))
+    number = config.get("shared_object_id")
+    if isinstance(number, int) and number in _shared_in:
+        return _shared_in[number]
     found = retrieve(config.get("module"), name, config.get("registered_name"))
     if isinstance(found, types.FunctionType):
         return found
@@ -325,6 +413,8 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
             f"{name}.from_config failed: {error}. Config: {inner!r}. Its get_config() must return "
             "what its __init__ takes."
         ) from error
+    if isinstance(number, int):
+        _shared_in[number] = obj
     build = config.get("build_config")
     if build and hasattr(obj, "build_from_config") and not getattr(obj, "built", False):
         obj.build_from_config(build)
@@ -332,6 +422,11 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
     if compiled and hasattr(obj, "compile_from_config"):
         obj.compile_from_config(compiled)
     return obj
+
+
+def loading_safely() -> bool:
+    """Whether a config that is not trusted is being read right now."""
+    return bool(_safe_mode) and _safe_mode[-1]
 
 
 def lookup(

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasish import backends, ops
 from kerasish.backends import state
-from kerasish.errors import BackendError, InvalidArgument, StateError
+from kerasish.errors import BackendError, InvalidArgument, StateError, UnsafeFile
 from kerasish.layers.preprocessing import hashing
 from kerasish.layers.preprocessing.categories import salt_pair
 from kerasish.layers.preprocessing.host import (
@@ -26,6 +26,7 @@ from kerasish.layers.preprocessing.host import (
     integer_or,
     values,
 )
+from kerasish.saving import serialization
 
 
 class _Vocabulary:
@@ -141,6 +142,12 @@ class IndexLookup(HostLayer):
     def _read(self, vocabulary: Any) -> list[Any]:
         """A vocabulary from a file (a term a line), an array or a list."""
         if isinstance(vocabulary, str | pathlib.Path):
+            if serialization.loading_safely():
+                raise UnsafeFile(
+                    f"The config of a {type(self).__name__} names another file, {vocabulary!r}, to "
+                    "read its vocabulary from; that is refused. If you trust where it comes from, "
+                    "pass safe_mode=False."
+                )
             text = pathlib.Path(vocabulary).read_text(encoding=self.encoding)
             lines = text.split("\n")
             vocabulary = lines[:-1] if text.endswith("\n") else lines
