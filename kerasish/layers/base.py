@@ -907,12 +907,15 @@ class Layer(Operation):
                 for name in _own_arguments(cls):
                     if name not in config and hasattr(self, name):
                         config[name] = _argument_config(name, getattr(self, name))
-        if not own.__module__.startswith("kerasish.") and own.get_config is Layer.get_config:
+        default = getattr(own.get_config, "_is_default", False)
+        if default and not own.__module__.startswith("kerasish."):
             config.update(self._init_config())
             accepted = inspect.signature(own.__init__).parameters
             if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
                 config = {k: v for k, v in config.items() if k in accepted}
         return config
+
+    get_config._is_default = True  # type: ignore[attr-defined]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -48,6 +48,8 @@ def clone_model(
         return layer.__class__.from_config(layer.get_config())
 
     if isinstance(model, Sequential):
+        if call_function is not None:
+            raise InvalidArgument("call_function is for functional models; this is a Sequential.")
         layers = []
         if input_tensors is not None:
             tensors = tree.flatten(input_tensors)
@@ -59,11 +61,11 @@ def clone_model(
             first = model._stack[0]
             layers.append(Input(batch_shape=first.batch_shape, dtype=first.dtype, name=first.name))
         return Sequential([*layers, *[clone(x) for x in model.layers]], name=model.name)
-    if model._graph is None:
-        if clone_function is not None or input_tensors is not None:
+    if model._graph is None or type(model).call is not Model.call:
+        if not (clone_function is call_function is input_tensors is None):
             raise InvalidArgument(
-                "A subclassed model is cloned by its config: clone_function and input_tensors "
-                "work for functional and Sequential models."
+                f"{type(model).__name__} {model.name!r} is cloned by its config: clone_function, "
+                "call_function and input_tensors work for functional and Sequential models."
             )
         return model.__class__.from_config(model.get_config())
     graph = model._function
@@ -94,4 +96,5 @@ def clone_model(
             tensors[id(old)] = new
     inputs = tree.pack_sequence_as(graph._inputs_struct, starts)
     outputs = tree.map_structure(lambda x: tensors[id(x)], graph._outputs_struct)
-    return Functional(inputs, outputs, name=model.name)
+    plain = type(model).__init__ is Functional.__init__
+    return (type(model) if plain else Functional)(inputs, outputs, name=model.name)

@@ -213,7 +213,9 @@ def _template(slots: dict[int, int], args: Any, kwargs: Any) -> Callable[..., An
     leaves = tree.flatten((args, kwargs))
     where = [(i, slots[id(x)]) for i, x in enumerate(leaves) if isinstance(x, KerasTensor)]
     constants = [None if isinstance(x, KerasTensor) else x for x in leaves]
-    simple = not kwargs and len(leaves) == len(args)
+    simple = not kwargs and len(leaves) == len(args) and all(
+        x is y for x, y in zip(leaves, args, strict=True)
+    )
 
     def fill(values: list[Any]) -> Any:
         full = constants.copy()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
+
 from kerasish import tree
 from kerasish.core.operation import OpCall, Operation
 from kerasish.core.symbolic import KerasTensor
@@ -91,11 +93,15 @@ def _op_config(operation: OpCall, calls: Any) -> Any:
     function = operation.function
     args, kwargs = calls[0]
     config: dict[str, Any] = {"name": operation.name}
+    if function.op_name == "get_item":  # a list in a file is a tuple of indices
+        x, key = inspect.signature(function).bind(*args, **kwargs).args
+        args, kwargs = (x, np.array(key) if isinstance(key, list) else key), {}
+        calls = [(args, kwargs)]
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
     except TypeError:
         bound = None
-    if bound is not None and not any(
+    if function.op_name != "get_item" and bound is not None and not any(
         p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         for p in inspect.signature(function).parameters.values()
     ):
@@ -134,6 +140,8 @@ class _Bound:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         names = [p for p in inspect.signature(self.function).parameters if p not in self.fixed]
         arguments = {**self.fixed, **dict(zip(names, args, strict=False)), **kwargs}
+        if self.function.op_name == "get_item" and isinstance(arguments["key"], list):
+            arguments["key"] = tuple(arguments["key"])
         ordered = inspect.signature(self.function).parameters
         if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in ordered.values()):
             out = self.function(*args, **{**self.fixed, **kwargs})

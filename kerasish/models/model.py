@@ -265,6 +265,10 @@ class Model(Trainer, Layer):
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of that name or at that position."""
+        if (name is None) == (index is None):
+            raise InvalidArgument(
+                f"get_layer takes a name or an index, got name={name!r} and index={index!r}."
+            )
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise InvalidArgument(
@@ -302,6 +306,8 @@ class Model(Trainer, Layer):
         if self._graph is not None and type(self).__init__ is Functional.__init__:
             return graph_config.graph_to_config(self)
         return Layer.get_config(self)
+
+    get_config._is_default = True  # type: ignore[attr-defined]
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -444,4 +450,11 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     """The model, without weights, that `model.to_json()` described."""
     from kerasish.saving.serialization import deserialize_keras_object
 
-    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+    try:
+        config = json.loads(json_string)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InvalidArgument(f"The text is not the JSON of a model: {error}.") from None
+    model = deserialize_keras_object(config, custom_objects=custom_objects)
+    if not isinstance(model, Layer):
+        raise InvalidArgument(f"The JSON describes {model!r}, which is no model.")
+    return model

@@ -1,0 +1,282 @@
+"""Functional, Sequential and subclassed models: their parts, their errors, their description."""
+
+import numpy as np
+import pytest
+
+import kerasish as keras
+from kerasish import errors
+
+L = keras.layers
+X = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+
+
+@pytest.fixture(autouse=True)
+def _names_begin_anew():
+    keras.utils.clear_session()
+
+
+def host(x):
+    return np.asarray(keras.ops.convert_to_numpy(x))
+
+
+def nested():
+    """A model with a Sequential in it and 15 + 12 + 8 parameters, 6 of them not trained."""
+    x = keras.Input((4,), name="x")
+    inner = keras.Sequential(
+        [keras.Input((4,)), L.Dense(3, name="d"), L.BatchNormalization(name="bn")], name="inner"
+    )
+    return keras.Model(x, L.Dense(2, name="out")(inner(x)), name="m")
+
+
+def two():
+    a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
+    shared = L.Dense(3, name="shared")
+    h = shared(a) + b
+    return keras.Model([a, b], {"u": L.Dense(1, name="du")(h), "v": h * 2.0}, name="two")
+
+
+# Parts -----------------------------------------------------------------------------------------
+
+
+def test_layers_by_name_and_place():
+    model = nested()
+    assert [x.name for x in model.layers] == ["x", "inner", "out"]
+    assert model.get_layer("inner").get_layer("bn") is model.layers[1].layers[1]
+    assert model.get_layer(index=-1) is model.layers[2]
+    for arguments in ({"name": "none"}, {"index": 3}, {"index": -4}, {}, {"name": "x", "index": 0}):
+        with pytest.raises(errors.InvalidArgument):
+            model.get_layer(**arguments)
+    with pytest.raises(errors.InvalidArgument, match=r"no layer 'none'.*\['x', 'inner', 'out'\]"):
+        model.get_layer("none")
+
+
+def test_layers_cannot_be_set():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.layers = [L.Dense(1)]
+
+    for act in (Own, lambda: setattr(nested(), "layers", []),
+                lambda: setattr(keras.Sequential(), "layers", [])):  # fmt: skip
+        with pytest.raises(AttributeError):
+            act()
+
+
+def test_symbolic_inputs_and_outputs():
+    model = two()
+    assert [x.shape for x in model.inputs] == [(None, 4), (None, 3)]
+    assert model.input_shape == [(None, 4), (None, 3)]
+    assert model.output_shape == {"u": (None, 1), "v": (None, 3)}
+    assert model.input_names == ["a", "b"] and model.output_names == ["u", "v"]
+    for name in ("input", "output"):
+        with pytest.raises(AttributeError, match="no symbolic"):
+            getattr(keras.Model(name="plain"), name)
+
+
+def test_inputs_by_name_by_place_and_their_errors(backend):
+    model = two()
+    b = np.ones((5, 3), "float32")
+    first = {k: host(v) for k, v in model([X, b]).items()}
+    for given in ({"a": X, "b": b}, (X, b), {"b": b, "a": X, "unused": X}):
+        again = model(given)
+        assert all(np.array_equal(host(again[k]), first[k]) for k in first)
+    for given, said in (
+        ([X], "takes 2 inputs"), ([X, b, b], "takes 2 inputs"), ({"a": X}, r"\['b'\] missing"),
+        ([b, X], r"'a' has shape \(None, 4\), got \(5, 3\)"),
+        ([X[0], b], r"first axis is the batch"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            model(given)
+
+
+def test_names_are_unique():
+    one, other = keras.Sequential([L.Dense(1)]), keras.Sequential([L.Dense(1)])
+    assert one.name != other.name and one.layers[0].name != other.layers[0].name
+    x = keras.Input((4,))
+    with pytest.raises(errors.InvalidArgument, match=r"unique names.*'same'"):
+        keras.Model(x, L.Dense(1, name="same")(L.Dense(1, name="same")(x)))
+    shared = L.Dense(4, name="same")
+    assert len(keras.Model(x, shared(shared(x))).layers) == 2
+    for name in ("a/b", 3):
+        with pytest.raises(ValueError, match="string without"):
+            keras.Sequential(name=name)
+
+
+def test_graphs_that_are_none():
+    x, other = keras.Input((4,), name="x"), keras.Input((4,), name="other")
+    for inputs, outputs, said in (
+        (other, L.Dense(1)(x), "not among the inputs"),
+        (x, np.ones(2), "symbolic tensors"),
+        (X, L.Dense(1)(x), "symbolic tensors"),
+    ):
+        with pytest.raises(errors.InvalidArgument, match=said):
+            keras.Model(inputs, outputs)
+    with pytest.raises(TypeError, match="defines no call"):
+        keras.Model(name="empty")(X)
+    with pytest.raises(ValueError, match="foo"):
+        keras.Model(x, L.Dense(1)(x), foo=1)
+
+
+def test_a_model_from_the_middle_of_another():
+    model = nested()
+    tail = keras.Model(model.get_layer("out").input, model.output)
+    head = keras.Model(model.input, model.get_layer("inner").get_layer("d")(model.input))
+    np.testing.assert_allclose(host(tail(model.get_layer("inner")(X))), host(model(X)), rtol=1e-6)
+    assert head.count_params() == 15
+
+
+def test_trainable_goes_down_and_stays_per_layer():
+    model = nested()
+    bn = model.get_layer("inner").get_layer("bn")
+    assert len(model.trainable_weights) == 6 and len(model.non_trainable_weights) == 2
+    model.get_layer("inner").trainable = False
+    assert [v.path for v in model.trainable_weights] == [
+        v.path for v in model.get_layer("out").weights
+    ]
+    bn.trainable = True  # inside a frozen model: still frozen
+    assert len(model.trainable_weights) == 2
+    model.get_layer("inner").trainable = True
+    assert len(model.trainable_weights) == 6
+    model.trainable = False
+    assert model.trainable_weights == [] and not bn.trainable
+    assert len(model.weights) == 8
+
+
+def test_a_model_with_more_than_its_graph(backend):
+    class Scored(keras.Model):
+        """A functional model with layers and a method of its own."""
+
+        def __init__(self, units=3, **kwargs):
+            x = keras.Input((4,))
+            super().__init__(inputs=x, outputs=L.Dense(units, name="graph")(x), **kwargs)
+            self.units = units
+            self.head = L.Dense(1, name="head")
+            self.notes = {"of": ["what", 1]}
+
+        def score(self, x):
+            return self.head(self(x))
+
+    model = Scored(5, name="s")
+    assert model.score(X).shape == (5, 1)
+    assert [x.name for x in model.layers if not isinstance(x, L.InputLayer)] == ["graph", "head"]
+    assert len(model.weights) == 4 and model.notes["of"][1] == 1
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.fit(X, np.ones((5, 5), "float32"), verbose=0)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+    again = Scored.from_config(model.get_config())
+    assert type(again) is Scored and again.units == 5
+
+
+# Sequential ------------------------------------------------------------------------------------
+
+
+def test_add_and_pop(backend):
+    model = keras.Sequential(name="s")
+    with pytest.raises(errors.InvalidArgument, match="no layers"):
+        model.build((None, 4))
+    model.add(keras.Input((4,)))
+    model.add(L.Dense(3))
+    model.add(L.Dense(2))
+    assert model.built and model.output_shape == (None, 2)
+    kept = model.layers[0].get_weights()[0]
+    top = model.pop()
+    assert top.units == 2 and model.output_shape == (None, 3)
+    np.testing.assert_allclose(host(model(X)), X @ kept, rtol=1e-4, atol=1e-5)
+    model.add(L.Dense(7))
+    assert model(X).shape == (5, 7) and len(model.weights) == 4
+    for _ in range(2):
+        model.pop()
+    assert model.layers == []
+    with pytest.raises(errors.InvalidArgument, match="no layer to remove"):
+        keras.Sequential().pop()
+
+
+def test_add_after_training_trains_the_new_layer():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(2)])
+    for _ in range(2):
+        model.compile("sgd", "mse")
+        model.fit(X, np.ones((5, 2), "float32"), verbose=0)
+        model.add(L.Dense(2))
+    assert model.predict(X, verbose=0).shape == (5, 2)
+
+
+def test_what_sequential_does_not_take():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(2, name="d")])
+    for layer, said in (
+        (3, "takes layers"), (L.Dense, "takes layers"), (lambda x: x, "Lambda"),
+        (L.Dense(1, name="d"), "named 'd' already"), (keras.Input((2,)), "come first"),
+    ):  # fmt: skip
+        with pytest.raises(errors.InvalidArgument, match=said):
+            model.add(layer)
+    assert len(model.layers) == 1
+    with pytest.raises(errors.InvalidArgument, match="one input"):
+        keras.Sequential([L.Dense(1)]).build([(None, 4), (None, 4)])
+
+
+# Description -----------------------------------------------------------------------------------
+
+
+def summary(model, **options):
+    lines = []
+    model.summary(print_fn=lines.append, **options)
+    return "\n".join(lines)
+
+
+def test_summary_counts_and_names():
+    text = summary(nested())
+    assert text.startswith('Model: "m"')
+    for row in ("x (InputLayer)", "inner (Sequential)", "out (Dense)", "(None, 3)"):
+        assert row in text
+    assert "Total params: 35 (140.00 B)" in text
+    assert "Trainable params: 29 (116.00 B)" in text
+    assert "Non-trainable params: 6 (24.00 B)" in text
+    assert "bn" not in text and "Trainable " not in text.split("Total")[0]
+
+
+def test_summary_of_inner_models_and_of_what_is_trained():
+    model = nested()
+    model.get_layer("out").trainable = False
+    text = summary(model, expand_nested=True, show_trainable=True)
+    rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
+    assert "  bn (BatchNormalization)" in text and "  d (Dense)" in text
+    assert rows["out"].rstrip(" │").endswith("N") and rows["d"].rstrip(" │").endswith("Y")
+    assert "Non-trainable params: 14" in text
+
+
+def test_summary_keeps_to_its_line_length():
+    wide = keras.Sequential([keras.Input((4,)), L.Dense(2, name="n" * 90)])
+    for length in (60, 120):
+        assert max(map(len, summary(wide, line_length=length).splitlines()[1:6])) <= length
+    assert "…" in summary(wide, line_length=60) and "n" * 90 in summary(wide, line_length=160)
+
+
+def test_summary_of_a_part():
+    text = summary(nested(), layer_range=["inner", "out"])
+    assert "InputLayer" not in text and "out (Dense)" in text
+    with pytest.raises(errors.InvalidArgument, match="layer_range"):
+        summary(nested(), layer_range=["zz", "out"])
+    with pytest.raises(errors.InvalidArgument, match="pair"):
+        summary(nested(), layer_range=["x"])
+
+
+def test_summary_of_graphs_with_branches_tells_connections():
+    text = summary(two())
+    assert "Connected to" in text and "shared[0][0]" in text and "b[0][0]" in text
+
+
+def test_summary_of_what_is_not_built_and_of_optimizers(capsys):
+    keras.Sequential([L.Dense(2)]).summary()
+    assert "unbuilt" in capsys.readouterr().out
+    model = nested()
+    model.compile(keras.optimizers.SGD(momentum=0.9), "mse")
+    model.fit(X, np.ones((5, 2), "float32"), verbose=0)
+    assert "Optimizer params: 31" in summary(model)  # a slot for each, the counter and the rate
+    held = []
+    model.summary(print_fn=lambda text, line_break=False: held.append((text, line_break)))
+    assert held[0][1] is False
+
+
+def test_html_for_notebooks():
+    text = keras.Sequential([keras.Input((4,)), L.Dense(2, name="a<b>")])._repr_html_()
+    assert "a&lt;b&gt; (Dense)" in text and "a<b>" not in text and "Total params: 10" in text
