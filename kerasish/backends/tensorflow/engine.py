@@ -119,8 +119,10 @@ def finish(name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
         if not tf.executing_eagerly():
             return implementation(*args)
         # One for each size of features and units: only batch and time may change in a graph.
-        sizes = tuple(None if x is None else x.shape[-1] for x in args[: arrays - 1])
-        return graph(sizes, *args[arrays:])(*args[:arrays])
+        # Values, not variables: a graph holds on to those, and fails when they are gone.
+        values = [None if x is None else tf.convert_to_tensor(x) for x in args[:arrays]]
+        sizes = tuple(None if x is None else x.shape[-1] for x in values[:-1])
+        return graph(sizes, *args[arrays:])(*values)
 
     return recurrence
 
