@@ -571,3 +571,32 @@ def test_folders_and_files_that_are_not_there(tmp_path):
     for path in (tmp_path, tmp_path / "none.keras", "/dev/null"):
         with pytest.raises(InvalidArgument, match="no file"):
             keras.models.load_model(path)
+
+
+def test_damaged_safetensors(tmp_path):
+    pytest.importorskip("safetensors")
+    path = tmp_path / "w.safetensors"
+    model = small_model()
+    model.save_weights(path)
+    before, content = model.get_weights(), path.read_bytes()
+    huge = b'{"layers/dense/vars/0":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,24]}}'
+    for damaged in (
+        b"", content[:20], content[:-4], b"\xff" * 64, len(huge).to_bytes(8, "little") + huge,
+        (1 << 62).to_bytes(8, "little") + content[8:],
+    ):  # fmt: skip
+        path.write_bytes(damaged)
+        with pytest.raises(KerasishError, match="safetensors"):
+            model.load_weights(path)
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_notes_beside_weights_hold_no_code(tmp_path):
+    path = tmp_path / "w.weights.h5"
+    model = small_model()
+    model.save_weights(path)
+    told = {"policy": "int8_from_float32", "config": lambda_config("lambda *a: 1 / 0")}
+    for note in (json.dumps({"quantization": told}), json.dumps(told), "{", "7"):
+        with h5py.File(path, "r+") as file:
+            file["layers/dense/vars"].attrs["quantization"] = note
+        with pytest.raises(KerasishError):
+            model.load_weights(path)

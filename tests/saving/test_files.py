@@ -147,11 +147,18 @@ def test_saved_weights_come_back_bit_for_bit(name, ending, tmp_path):
         assert a.dtype == b.dtype and (a == b).all()
 
 
+@pytest.mark.parametrize("ending", ["keras", "safetensors"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "mixed_float16"])
-def test_dtypes_come_back(dtype, tmp_path):
+def test_dtypes_come_back(dtype, ending, tmp_path):
     model = shaken(keras.Sequential([keras.Input((6,)), L.Dense(4, dtype=dtype)]))
-    model.save(tmp_path / "m.keras")
-    again = keras.models.load_model(tmp_path / "m.keras")
+    if ending == "keras":
+        model.save(tmp_path / "m.keras")
+        again = keras.models.load_model(tmp_path / "m.keras")
+    else:
+        pytest.importorskip("safetensors")
+        model.save_weights(tmp_path / "m.safetensors")
+        again = keras.models.clone_model(model)
+        again.load_weights(tmp_path / "m.safetensors")
     assert again.layers[0].dtype_policy.name == dtype
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         assert a.dtype == b.dtype and (np.asarray(a) == np.asarray(b)).all()
