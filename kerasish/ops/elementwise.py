@@ -653,13 +653,14 @@ def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -
     """
     if not dtypes.is_float(name := backends.active.dtype_of(x)):
         return x
-    greatest = float(_finfo(name).max)
+    greatest = float(finfo(name).max)
     x = where(isnan(x), nan, x)
     x = where(equal(x, math.inf), greatest if posinf is None else posinf, x)
     return where(equal(x, -math.inf), -greatest if neginf is None else neginf, x)
 
 
-def _finfo(name: str) -> Any:
+def finfo(name: str) -> Any:
+    """The limits of a float dtype, bfloat16 and float8 included."""
     if name in ("float16", "float32", "float64"):
         return np.finfo(name)
     import ml_dtypes

@@ -8,11 +8,10 @@ import numpy as np
 
 from kerasish import backends
 from kerasish.core.op import op
-from kerasish.dtypes import numpy_dtype
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.control_flow import jvp
 from kerasish.ops.core import cast, shape
-from kerasish.ops.elementwise import safe_sqrt
+from kerasish.ops.elementwise import finfo, safe_sqrt
 from kerasish.ops.numpy import (
     absolute,
     conj,
@@ -49,7 +48,7 @@ def _rounding(x: Any) -> Any:
     """max(m, n) times the resolution of the dtype: how far rounding moves a zero singular value,
     in units of the largest."""
     dtype = backends.active.dtype_of(x)
-    epsilon = float(np.finfo(numpy_dtype(dtype)).eps)
+    epsilon = float(finfo(dtype).eps)
     m, n = shape(x)[-2:]
     if isinstance(m, int) and isinstance(n, int):
         return epsilon * (m if m > n else n)

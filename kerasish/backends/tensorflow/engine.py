@@ -46,6 +46,7 @@ def native_dtype(name: str) -> tf.DType:
 def dtype_of(x: Any) -> str:
     return x.dtype.name
 
+WIDE = frozenset(("erfinv",))
 FLOAT_DTYPES = frozenset(tf.as_dtype(n) for n in (*dtypes.FLOATS, *dtypes.COMPLEX))
 
 
