@@ -383,9 +383,14 @@ def _dispatches(
 ) -> Iterator[tuple[int, Callable[[], Any]]]:
     """(n, run): a call that runs the next n steps, and gives the result of the last."""
     if together > 1 and _loops_natively(reader, step):
+        rest = []
         for n, batch in reader.groups(epoch, limit, together):
-            run = step if n == 1 else step.many
-            yield n, lambda run=run, batch=batch: run(batch)
+            if n == 1:
+                rest.append(batch)
+            else:
+                yield n, lambda batch=batch: step.many(batch)
+        if rest:
+            yield len(rest), lambda: [step(batch) for batch in rest][-1]
         return
     batches = reader.batches(epoch, limit)
     if together == 1:

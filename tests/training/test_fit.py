@@ -282,3 +282,48 @@ def test_predict_takes_columns_and_vectors_in_turn(backend):
     expected = model.predict(column, verbose=0)
     np.testing.assert_allclose(model.predict(column[:, 0], verbose=0), expected, rtol=1e-6)
     np.testing.assert_allclose(model.predict(column[:3], verbose=0), expected[:3], rtol=1e-6)
+
+
+def test_many_steps_in_one_dispatch_change_nothing(backend, monkeypatch):
+    """Small steps may run in a loop inside the engine; the last, partial batch does not fit in."""
+    from kerasish.training import trainer
+
+    n = 3 * 128 + 5
+    x = {"a": rng.random((n, 3)), "b": rng.integers(0, 9, (n, 2))}
+    y = (x["a"].sum(1) > 1.5).astype("int64")
+
+    def train(room):
+        monkeypatch.setattr(trainer, "LOOPED_BYTES", room)
+        keras.utils.set_random_seed(7)
+        a, b = keras.Input((3,), name="a"), keras.Input((2,), dtype="int64", name="b")
+        h = L.Concatenate()([a, L.Flatten()(L.Embedding(9, 4)(b))])
+        h = L.BatchNormalization()(L.Dropout(0.2)(L.Dense(8, activation="relu")(h)))
+        model = keras.Model({"a": a, "b": b}, L.Dense(1, activation="sigmoid")(h))
+        schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 50, 0.9)
+        model.compile(keras.optimizers.Adam(schedule), "binary_crossentropy", metrics=["accuracy"])
+        history = model.fit(
+            x, y[:, None], batch_size=8, epochs=4, class_weight={0: 2.0, 1: 1.0}, verbose=0,
+            sample_weight=np.linspace(0.5, 1.5, n),
+        )
+        return history.history, model.get_weights()
+
+    (one, weights), (many, others) = train(0), train(2**24)
+    for name in one:
+        np.testing.assert_allclose(many[name], one[name], rtol=2e-3)
+    for a, b in zip(weights, others, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-2, atol=2e-3)
+
+
+def test_steps_per_execution_groups_the_callbacks_of_batches(backend):
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+    model = keras.Sequential([L.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=4)
+    x = np.ones((80, 2), "float32")
+    model.fit(x, x[:, :1], batch_size=8, verbose=0, callbacks=[Watch()])
+    assert seen == [3, 7, 9]
+    assert int(model.optimizer.iterations.numpy()) == 10
