@@ -210,12 +210,14 @@ def _run_all(name: str) -> Callable[..., None]:
     if "epoch" in name or "batch" in name:
 
         def numbered(self: CallbackList, index: int, logs: Any = None) -> None:
+            logs = {} if logs is None else logs
             for c in self.callbacks:
                 getattr(c, name)(index, logs)
 
         return numbered
 
     def plain(self: CallbackList, logs: Any = None) -> None:
+        logs = {} if logs is None else logs
         for c in self.callbacks:
             getattr(c, name)(logs)
 

@@ -69,10 +69,17 @@ class ModelCheckpoint(_Monitor):
 
     def _save(self, epoch: int, batch: int | None, logs: Any) -> None:
         logs = logs or {}
+        told = ""
         if self.save_best_only:
             value = self._value(logs)
-            if value is None or not self._is_better(value, self.best):
+            if value is None:
                 return
+            best = "None" if self.best is None else f"{self.best:.5f}"
+            if not self._is_better(value, self.best):
+                if self.verbose:
+                    print(f"\nEpoch {epoch + 1}: {self.monitor} did not improve from {best}")
+                return
+            told = f"{self.monitor} improved from {best} to {value:.5f}, "
             self.best = value
         names = {"epoch": epoch + 1, **logs}
         if batch is not None:
@@ -84,12 +91,14 @@ class ModelCheckpoint(_Monitor):
                 f"The path {self.filepath!r} names {error}, which is not logged: {sorted(names)}."
             ) from None
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: {told}saving model to {path}")
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:
             self.model.save(path, overwrite=True)
         if self.verbose:
-            print(f"\nEpoch {epoch + 1}: saved {path}")
+            print(f"\nEpoch {epoch + 1}: finished saving model to {path}")
 
 
 class BackupAndRestore(Callback):

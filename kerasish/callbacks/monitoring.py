@@ -119,7 +119,10 @@ class EarlyStopping(_Monitor):
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose:
-                print(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
+                print(
+                    "Restoring model weights from the end of the best epoch: "
+                    f"{self.best_epoch + 1}."
+                )
             self.model.set_weights(self.best_weights)
 
 
@@ -178,7 +181,10 @@ class ReduceLROnPlateau(_Monitor):
                     new = max(old * self.factor, self.min_lr)
                     self.model.optimizer.learning_rate = new
                     if self.verbose:
-                        print(f"Epoch {epoch + 1}: learning rate lowered to {new:.6g}.")
+                        print(
+                            f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to "
+                            f"{new}."
+                        )
                     self.cooldown_counter = self.cooldown
                     self.wait = 0
 
@@ -199,5 +205,5 @@ class TerminateOnNaN(Callback):
         if loss is not None and not np.isfinite(loss):
             if self.raise_error:
                 raise StateError(f"Batch {batch}: the loss is {loss}.")
-            print(f"Batch {batch}: the loss is {loss}; training stops.")
+            print(f"Batch {batch}: Invalid loss, terminating training")
             self.model.stop_training = True

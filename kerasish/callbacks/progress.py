@@ -58,8 +58,8 @@ class Progbar:
         width: characters of the bar.
         verbose: 0 silent, 1 bar, 2 one line at the end.
         interval: seconds between redraws.
-        stateful_metrics: names whose values are shown as they are, not averaged.
-        stateless_metrics: kept for compatibility.
+        stateful_metrics: kept for compatibility; values are shown as they are.
+        stateless_metrics: names whose values are averaged over the steps.
         unit_name: what a step is called.
 
     In a file or pipe nothing is rewritten: one line is printed at the end.
@@ -74,6 +74,7 @@ class Progbar:
         self.verbose = verbose
         self.interval = interval
         self.stateful_metrics = set(stateful_metrics or ())
+        self.stateless_metrics = set(stateless_metrics or ())
         self.unit_name = unit_name
         self._sums: dict[str, list[float]] = {}
         self._start = time.perf_counter()
@@ -89,11 +90,11 @@ class Progbar:
         return (now or time.perf_counter()) - self._shown >= self.interval
 
     def update(self, current: int, values: Any = None, finalize: bool | None = None) -> None:
-        """Shows `current` steps done; `values` are pairs (name, value) to average."""
+        """Shows `current` steps done; `values` are pairs (name, value)."""
         if finalize is None:
             finalize = self.target is not None and current >= self.target
         for name, value in values or ():
-            if name in self.stateful_metrics:
+            if name not in self.stateless_metrics:
                 self._sums[name] = [float(value), 1.0]
             else:
                 total = self._sums.setdefault(name, [0.0, 0.0])
@@ -131,7 +132,8 @@ class Progbar:
             parts.append(f"{current}/Unknown")
         per_step = seconds / max(current, 1)
         if done or self.target is None:
-            parts.append(f"{_span(seconds)} {_precise(per_step)}/{self.unit_name}")
+            between = " - " if self.verbose == 2 else " "
+            parts.append(f"{_span(seconds)}{between}{_precise(per_step)}/{self.unit_name}")
         else:
             left = per_step * (self.target - current)
             parts.append(f"{_clock(left)} {_precise(per_step)}/{self.unit_name}")
@@ -139,7 +141,7 @@ class Progbar:
             value = total / max(count, 1e-12)
             form = ".4f" if abs(value) > 1e-3 or value == 0 else ".4e"
             parts.append(f"{name}: {value:{form}}")
-        return parts[0] + " " + " - ".join(parts[1:])
+        return parts[0] + (" - " if self.verbose == 2 else " ") + " - ".join(parts[1:])
 
 
 def _span(seconds: float) -> str:
@@ -228,6 +230,5 @@ class ProgbarLogger(Callback):
             return
         if done and self.bar.target is None:
             self.bar.target = self._steps
-        self.bar.stateful_metrics.update(logs)
         values = [(k, v) for k, v in logs.items() if np.ndim(v) == 0 and not isinstance(v, dict)]
         self.bar.update(self._steps, values, finalize=done)

@@ -67,7 +67,10 @@ class LearningRateScheduler(Callback):
             )
         self.model.optimizer.learning_rate = float(new)
         if self.verbose:
-            print(f"\nEpoch {epoch + 1}: learning rate is {float(new)}.")
+            print(
+                f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to "
+                f"{float(new)}."
+            )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:

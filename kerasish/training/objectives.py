@@ -26,14 +26,55 @@ def paths(structure: Any, names: list[str] | None = None) -> list[str]:
     leaves = tree.flatten(structure)
     if names is not None and len(names) == len(leaves):
         return list(names)
-    if isinstance(structure, dict):
+    if isinstance(structure, dict) and not is_nested(structure):
         return [str(k) for k in sorted(structure)]
     return [f"output_{i}" for i in range(len(leaves))]
+
+
+def is_nested(structure: Any) -> bool:
+    """Whether a structure of outputs holds lists or dicts of outputs."""
+    return len(tree.flatten(structure)) != (
+        len(structure) if isinstance(structure, dict | list | tuple) else 1
+    )
+
+
+def loss_names(
+    structure: Any, names: list[str], functions: list[Any], given: Any, named: bool
+) -> list[str]:
+    """What each output's loss is called: its path, or where outputs have no names, the loss."""
+    if is_nested(structure):
+        return [
+            "/".join(map(str, [*path[:-1], path[-1] if isinstance(path[-1], str) else name]))
+            for (path, _), name in zip(tree.flatten_with_path(structure), names, strict=True)
+        ]
+    if named:
+        return names
+    each = given if isinstance(given, list | tuple) else [given] * len(names)
+    return unique([
+        g if isinstance(g, str) else getattr(f, "name", "") or "loss"
+        for g, f in zip(each, functions, strict=True)
+    ])
+
+
+def unique(names: list[str]) -> list[str]:
+    """The names, repeated ones with _1, _2 and so on."""
+    found: list[str] = []
+    for name in names:
+        number, one = 0, name
+        while one in found:
+            number += 1
+            one = f"{name}_{number}"
+        found.append(one)
+    return found
 
 
 def per_output(given: Any, structure: Any, names: list[str], what: str) -> list[Any]:
     """`given` (one, a list, a dict by output name) as one entry for each output."""
     count = len(names)
+    if is_nested(structure) and isinstance(given, dict | list | tuple) and not (
+        isinstance(given, dict) and set(given) <= set(names)
+    ):
+        return _along(given, structure, what)
     if isinstance(given, dict):
         keys = sorted(structure) if isinstance(structure, dict) else []
         known = {**{n: i for i, n in enumerate(names)},
@@ -56,9 +97,26 @@ def per_output(given: Any, structure: Any, names: list[str], what: str) -> list[
     return [given] * count
 
 
+def _along(given: Any, structure: Any, what: str) -> list[Any]:
+    """The parts of `given` that belong to the leaves of a nested structure of outputs."""
+    if not isinstance(structure, dict | list | tuple):
+        return [given]
+    if given is None or not isinstance(given, dict | list | tuple):
+        return [given] * len(tree.flatten(structure))
+    keys = sorted(structure) if isinstance(structure, dict) else range(len(structure))
+    strange = set(given) - set(keys) if isinstance(given, dict) else len(given) != len(keys)
+    if strange or isinstance(given, dict) != isinstance(structure, dict):
+        raise InvalidArgument(
+            f"{what} is not structured like the outputs: {given!r} for "
+            f"{tree.map_structure(lambda _: '*', structure)}."
+        )
+    part = given.get if isinstance(given, dict) else given.__getitem__
+    return [leaf for key in keys for leaf in _along(part(key), structure[key], what)]
+
+
 def match_targets(y: Any, y_pred: Any) -> list[Any]:
     """The targets in the order of the predictions, dicts matched by key."""
-    if isinstance(y, dict) and isinstance(y_pred, dict):
+    if isinstance(y, dict) and isinstance(y_pred, dict) and not is_nested(y_pred):
         return [y.get(k) for k in sorted(y_pred)]
     return tree.flatten(y)
 
@@ -92,6 +150,9 @@ class Objective:
             )
         self.weights = [1.0 if w is None else w for w in weights]
         self.names = names
+        named = self.names_given is not None or isinstance(y_pred, dict)
+        names = loss_names(y_pred, names, self.functions, given, named)
+        self.loss_names = names
         used = [n for n, f in zip(names, self.functions, strict=True) if f is not None]
         if len(used) > 1:
             if isinstance(given, dict):  # reported in the order in which they were given
@@ -110,7 +171,8 @@ class Objective:
         weights = self._sample_weights(sample_weight, len(predictions), y_pred)
         total = None
         for name, f, t, p, sw, w in zip(
-            self.names, self.functions, targets, predictions, weights, self.weights, strict=True
+            self.loss_names, self.functions, targets, predictions, weights, self.weights,
+            strict=True,
         ):
             if f is None:
                 continue
@@ -177,8 +239,9 @@ class Measures:
             (weighted, _metric_groups(given, y_pred, names))
             for given, weighted in ((self.given, False), (self.weighted, True)) if given
         ]
+        named = self.names_given is not None or isinstance(y_pred, dict)
         for i, output in enumerate(names):
-            prefix = f"{output}_" if len(names) > 1 else ""
+            prefix = f"{output}_" if len(names) > 1 and named else ""
             for weighted, group in groups:
                 for identifier in group[i]:
                     if identifier is None:
@@ -186,10 +249,10 @@ class Measures:
                     metric = _make(identifier, targets[i], predictions[i])
                     self.entries.append((i, metric, weighted))
                     name = prefix + metric.name
-                    unique, n = name, 1
-                    while unique in self.result_names:
-                        unique, n = f"{name}_{n}", n + 1
-                    self.result_names.append(unique)
+                    if weighted and name in self.result_names:
+                        name = f"{prefix}weighted_{metric.name}"
+                    self.result_names.append(name)
+        self.result_names = unique(self.result_names)
         self.built = True
 
     def update(self, targets: list[Any], predictions: list[Any], sample_weight: Any) -> None:
@@ -217,6 +280,8 @@ class Measures:
 def _metric_groups(given: Any, y_pred: Any, names: list[str]) -> list[list[Any]]:
     as_list = lambda g: list(g) if isinstance(g, list | tuple) else [g]  # noqa: E731
     if isinstance(given, dict):
+        if len(names) == len(given) == 1:
+            return [as_list(g) for g in given.values()]
         return [as_list(g) for g in per_output(given, y_pred, names, "metrics")]
     given = as_list(given)
     if len(names) == 1:
@@ -258,7 +323,7 @@ def _make(identifier: Any, y: Any, y_pred: Any) -> Any:
         raise InvalidArgument(f"A metric is a name, function or Metric, got {identifier!r}.")
     name = identifier if isinstance(identifier, str) else getattr(
         metric, "__name__", type(metric).__name__
-    )
+    ).strip("<>")
     return metrics.MeanMetricWrapper(metric, name=name)
 
 

@@ -121,7 +121,8 @@ class Trainer(Steps):
                         validation, steps=validation_steps, verbose=0, return_dict=True,
                         callbacks=callbacks,
                     )
-                    logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
+                    logs.update((f"val_{k}", v) for k, v in found.items())
+                    logs = dict(sorted(logs.items()))
                 callbacks.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
@@ -225,12 +226,8 @@ class Trainer(Steps):
         return self._as_list(logs)
 
     def _as_list(self, logs: dict[str, Any]) -> Any:
-        order = [n for n in ("loss",) if n in logs]
-        if self._objective is not None:
-            order += [t.name for t in self._objective.trackers if t.name in logs]
-        if self._measures is not None:
-            order += [n for n in self._measures.result_names if n in logs]
-        order += [n for n in logs if n not in order]
+        named = [m.name for m in self.metrics if m.name in logs]
+        order = dict.fromkeys([*named, *sorted(logs)])
         values = [logs[n] for n in order]
         return values[0] if len(values) == 1 else values
 
@@ -296,20 +293,22 @@ class Trainer(Steps):
         self, x: Any, y: Any = None, sample_weight: Any = None,
         class_weight: dict[int, float] | None = None, return_dict: bool = False,
     ) -> Any:  # fmt: skip
-        """One update from one batch; the metrics so far, as a list or dict."""
+        """One update from one batch; its loss and metrics, as a list or dict."""
         self._check_compiled("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
         self._prepare(batch, "train")
+        self.reset_metrics()
         logs = self._logs(self._step("train")(batch))
         return logs if return_dict else self._as_list(logs)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Measures one batch; the metrics so far, as a list or dict."""
+        """Measures one batch: its loss and metrics, as a list or dict."""
         self._check_compiled("test_on_batch")
         batch = self._one_batch(x, y, sample_weight, None)
         self._prepare(batch, "test")
+        self.reset_metrics()
         with backends.active.inference():
             logs = self._logs(self._step("test")(batch))
         return logs if return_dict else self._as_list(logs)

@@ -1,0 +1,122 @@
+"""What is reported under which name, and what is printed, as in Keras."""
+
+import re
+
+import numpy as np
+import pytest
+
+import kerasish as keras
+
+X = np.linspace(0, 1, 18, dtype="float32").reshape(6, 3)
+Y = X[:, :1]
+
+
+def branches():
+    inputs = keras.Input((3,))
+    return inputs, *(keras.layers.Dense(1, name=name)(inputs) for name in "abc")
+
+
+def fitted(model, targets, **options):
+    model.compile("sgd", **options)
+    return list(model.fit(X, targets, verbose=0).history)
+
+
+def test_weighted_metrics_of_the_same_name():
+    inputs, a, b, _ = branches()
+    model = keras.Model(inputs, [a, b])
+    names = fitted(
+        model, [Y, Y], loss="mse", metrics=[["mae"], ["mae"]], weighted_metrics=[["mae"], ["mse"]]
+    )
+    assert names == ["a_loss", "a_mae", "a_weighted_mae", "b_loss", "b_mae", "b_mse", "loss"]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["mse", {"p": {"k": "mse", "l": "mae"}, "q": ["mse"]}, {"a": "mse", "b": "mae", "c": "mse"}],
+)
+def test_nested_outputs(loss):
+    inputs, a, b, c = branches()
+    model = keras.Model(inputs, {"p": {"k": a, "l": b}, "q": [c]})
+    names = fitted(
+        model, {"p": {"k": Y, "l": Y}, "q": [Y]}, loss=loss, metrics={"p": {"l": "mae"}}
+    )
+    assert names == ["b_mae", "loss", "p/k_loss", "p/l_loss", "q/c_loss"]
+
+
+def test_nested_losses_fit_the_outputs():
+    inputs, a, b, c = branches()
+    model = keras.Model(inputs, [a, [b, c]])
+    model.compile("sgd", ["mse", ["mae"]])
+    with pytest.raises(ValueError, match="structured like the outputs"):
+        model.fit(X, [Y, [Y, Y]], verbose=0)
+
+
+def test_outputs_without_names():
+    class Two(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.heads = [keras.layers.Dense(1), keras.layers.Dense(1)]
+
+        def call(self, x):
+            return tuple(head(x) for head in self.heads)
+
+    names = fitted(Two(), [Y, Y], loss=["mse", "mae"], metrics=[["mae"], ["mae"]])
+    assert names == ["loss", "mae", "mae_1", "mae_loss", "mse_loss"]
+
+
+def test_order_of_evaluate():
+    inputs, a, b, _ = branches()
+    model = keras.Model(inputs, [a, b])
+    model.compile("sgd", "mse", metrics=[["mse", "mae"], ["mae"]])
+    values = model.evaluate(X, [Y, Y], verbose=0)
+    logs = model.evaluate(X, [Y, Y], verbose=0, return_dict=True)
+    order = ["loss", "a_loss", "b_loss", "a_mae", "a_mse", "b_mae"]
+    assert values == [logs[name] for name in order]
+    one = keras.Model(inputs, a)
+    one.compile("sgd", "mse", metrics=["mse", "mae"])
+    logs = one.evaluate(X, Y, verbose=0, return_dict=True)
+    assert one.evaluate(X, Y, verbose=0) == [logs["loss"], logs["mse"], logs["mae"]]
+
+
+def test_batches_by_hand_are_measured_one_by_one(backend):
+    inputs, a, *_ = branches()
+    model = keras.Model(inputs, a)
+    model.compile("sgd", "mse", metrics=["mse"])
+    model.set_weights([np.zeros((3, 1)), np.zeros(1)])
+    assert model.test_on_batch(X, Y * 0 + 3) == pytest.approx([9, 9])
+    assert model.test_on_batch(X, Y * 0 + 1) == pytest.approx([1, 1])
+    assert model.train_on_batch(X, Y * 0 + 2) == pytest.approx([4, 4])
+
+
+def test_hooks_get_logs_that_can_be_written_to():
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(logs)
+
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(logs)
+
+    inputs, a, *_ = branches()
+    model = keras.Model(inputs, a)
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0, callbacks=[Watch()])
+    assert seen == [{}, {}]
+
+
+def test_one_line_for_each_epoch(capsys):
+    inputs, a, *_ = branches()
+    model = keras.Model(inputs, a)
+    model.compile("sgd", "mse")
+    model.fit(X, Y, batch_size=2, verbose=2)
+    line = capsys.readouterr().out
+    assert re.fullmatch(r"3/3 - \d+s - \d+[mu]?s/step - loss: \d\.\d{4}(e-\d\d)?\n", line)
+
+
+def test_bar_shows_the_last_value_or_an_average(capsys):
+    for options, shown in (({}, "v: 3.0000"), ({"stateless_metrics": ["v"]}, "v: 2.0000")):
+        bar = keras.utils.Progbar(3, verbose=2, **options)
+        for i in range(3):
+            bar.update(i + 1, [("v", i + 1)])
+        assert shown in capsys.readouterr().out
