@@ -91,9 +91,23 @@ class Sparse(Protocol):
         """Without the entries that are zero, where how many these are may depend on values."""
         ...
 
+    def sparse_sum(self, indices: Tensor, values: Tensor, shape: Sequence[Any]) -> Any:
+        """Of entries among which a place may be named more than once: these add up."""
+        ...
+
+    def sparse_unique(self, x: Any) -> Any:
+        """`x` with each place named once."""
+        ...
+
+    def how_many(self, count: Tensor, bound: tuple[Any, ...]) -> Any:
+        """A size that is told by values; where these are not known, the bound: two numbers of
+        entries of which all may meet, each one of the first no more than the third."""
+        ...
+
     def sparse_add(self, x1: Any, x2: Any) -> Any: ...
-    def sparse_matmul(self, x: Any, dense: Tensor) -> Tensor:
-        """Of two matrices; `NotImplemented` has the product made from the entries."""
+    def sparse_matmul(self, x1: Any, x2: Any) -> Any:
+        """Of two matrices, of which the second may be dense; `NotImplemented` has the product
+        made from the entries."""
         ...
 
 

@@ -25,6 +25,9 @@ def host_entries(x: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]] | Non
     if adapter is None or not adapter.is_sparse(x):
         return None
     indices, values = map(adapter.to_host, adapter.sparse_parts(x))
+    # JAX fills up with entries outside of the shape.
+    inside = np.all(indices < np.array(x.shape, indices.dtype), axis=1)
+    indices, values = indices[inside], values[inside]
     # In ascending order and each once, as some engines want them.
     places, where = np.unique(np.ravel_multi_index(tuple(indices.T), x.shape), return_inverse=True)
     sums = np.zeros(len(places), values.dtype)

@@ -1,8 +1,8 @@
 """What ops do with sparse tensors: by their entries (indices, values), the same on every engine.
 
-A function that keeps zero at zero acts on the values. A result that is dense by nature (a sum, a
-product of matrices) is made from the entries. Any other op raises an error rather than make a
-dense copy that nobody asked for.
+A function that keeps zero at zero acts on the values. A result that is dense by nature (the
+exponential, a sum over rows, a product with a dense matrix) is dense. Any other op raises an
+error rather than make a dense copy that nobody asked for.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from kerasish import backends, dtypes, ops
-from kerasish.backends.shapes import axes_of, axis_of, resolve, target
+from kerasish.backends.shapes import axes_of, axis_of, expand_key, resolve, target
 from kerasish.core.op import describe
 from kerasish.errors import InvalidArgument, ShapeError
 
 _ZERO_STAYS_ZERO = """
-abs absolute arcsin arcsinh arctan arctanh cbrt ceil celu conj conjugate copy deg2rad elu expm1
-fix floor gelu hard_shrink hard_silu hard_swish hard_tanh imag isinf isnan leaky_relu log1p
-negative rad2deg real relu relu6 round selu sign silu sin sinh soft_shrink softsign sqrt square
-stop_gradient tan tanh tanh_shrink trunc
+abs absolute arcsin arcsinh arctan arctanh cbrt ceil celu conj conjugate copy deg2rad elu erf
+expm1 fabs fix floor gelu hard_shrink hard_silu hard_swish hard_tanh imag isinf isnan leaky_relu
+log1p negative rad2deg real relu relu6 round selu sign signbit silu sin sinh soft_shrink softsign
+sqrt square stop_gradient tan tanh tanh_shrink trunc
+"""
+_ZERO_BECOMES_MORE = """
+arccos arccosh cos cosh exp exp2 isfinite isreal log log10 log2 reciprocal
 """
 
 
@@ -41,8 +46,13 @@ def _is_sparse(x: Any) -> bool:
 
 
 def _parts(x: Any) -> tuple[Any, Any]:
-    """(indices of shape (n, axes), values of shape (n,))"""
+    """(indices of shape (n, axes), values of shape (n,)); what one place is given adds up."""
     return backends.active.sparse_parts(x)
+
+
+def _single(x: Any) -> tuple[Any, Any]:
+    """The same with each place named once, as what is not linear needs it."""
+    return _parts(backends.active.sparse_unique(x))
 
 
 def _column(indices: Any, axis: int) -> Any:
@@ -60,7 +70,7 @@ def _place(indices: Any, sizes: Any, axes: Any) -> Any:
 
 def _on_values(name: str) -> Callable[..., Any]:
     def form(x: Any, *rest: Any) -> Any:
-        indices, values = _parts(x)
+        indices, values = _single(x)
         return backends.active.sparse(indices, getattr(ops, name)(values, *rest), ops.shape(x))
 
     return form
@@ -70,30 +80,67 @@ for _name in _ZERO_STAYS_ZERO.split():
     backends.sparse_forms[_name] = _on_values(_name)
 
 
+def _on_dense(name: str) -> Callable[..., Any]:
+    return lambda *args: getattr(ops, name)(*map(_dense_of, args))
+
+
+for _name in _ZERO_BECOMES_MORE.split():
+    backends.sparse_forms[_name] = _on_dense(_name)
+
+
 @_form("_to_dense")
 def _to_dense(x: Any) -> Any:
     indices, values = _parts(x)
     return ops.scatter(indices, values, ops.shape(x))
 
 
-@_form("_to_sparse")
-def _itself(x: Any) -> Any:
-    return x
+def _dense_of(x: Any) -> Any:
+    return _to_dense(x) if _is_sparse(x) else x
+
+
+@_form("_to_sparse array")
+def _itself(x: Any, dtype: Any = None) -> Any:
+    return x if dtype is None else backends.active.cast(x, dtypes.standardize(dtype))
+
+
+@_form("size")
+def _size(x: Any) -> Any:
+    return ops.cast(math.prod(ops.shape(x)), "int32")
+
+
+for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
+
+    def _like(x: Any, *rest: Any, name: str = _name) -> Any:
+        """A dense tensor of the same shape and, unless told otherwise, dtype."""
+        *value, dtype = rest
+        make = getattr(ops, name.removesuffix("_like"))
+        return make(ops.shape(x), *value, dtype=dtype or backends.active.dtype_of(x))
+
+    backends.sparse_forms[_name] = _like
+
+
+@_form("digitize")
+def _digitize(x: Any, bins: Any) -> Any:
+    """Sparse where zero lies below the first edge, as it does for sure for edges of the host."""
+    if len(bins) and not _is_tensor(bins) and np.min(bins) > 0:
+        indices, values = _single(x)
+        return backends.active.sparse(indices, ops.digitize(values, bins), ops.shape(x))
+    return ops.digitize(_to_dense(x), bins)
+
+
+def _is_tensor(x: Any) -> bool:
+    return backends.active.owns(x) and not isinstance(x, np.ndarray)
 
 
 # Arithmetic
 
 
 def _scaled(name: str, x1: Any, x2: Any) -> Any:
-    """A sparse tensor times, or over, a number or a dense tensor."""
+    """A sparse tensor times something, or over a dense one; else a quotient is dense."""
     if _is_sparse(x2):
-        if name == "divide" or _is_sparse(x1):
-            raise InvalidArgument(
-                f"ops.{name} of {describe(x1)} and {describe(x2)}: only a factor or a dividend may "
-                "be sparse, and one alone. Make the other dense: "
-                "ops.convert_to_tensor(x, sparse=False)."
-            )
-        return _scaled(name, x2, x1)
+        if name == "divide":
+            return ops.divide(_dense_of(x1), _to_dense(x2))
+        return _times(x1, x2) if _is_sparse(x1) else _scaled(name, x2, x1)
     indices, values = _parts(x1)
     sizes = ops.shape(x1)
     if hasattr(x2, "shape") or isinstance(x2, list | tuple):
@@ -102,7 +149,81 @@ def _scaled(name: str, x1: Any, x2: Any) -> Any:
 
 
 _form("multiply")(functools.partial(_scaled, "multiply"))
-_form("divide")(functools.partial(_scaled, "divide"))
+_form("divide true_divide")(functools.partial(_scaled, "divide"))
+
+
+def _times(x1: Any, x2: Any) -> Any:
+    """The product where both have entries."""
+    x1, x2 = _alike("multiply", x1, x2)
+    (indices, values), there = _single(x1), _single(x2)
+    found, _ = _found(indices, *there, ops.shape(x1))
+    active = backends.active
+    indices, values = active.compact(indices, ops.multiply(values, found))
+    return active.sparse(indices, values, ops.shape(x1))
+
+
+def _extreme(name: str, x1: Any, x2: Any) -> Any:
+    """Sparse where both are, else dense."""
+    extreme = getattr(ops, name)
+    if not (_is_sparse(x1) and _is_sparse(x2)):
+        return extreme(_dense_of(x1), _dense_of(x2))
+    x1, x2 = _alike(name, x1, x2)
+    (first, a), (second, b) = _single(x1), _single(x2)
+    at_first, _ = _found(first, second, b, ops.shape(x1))
+    at_second, both = _found(second, first, a, ops.shape(x1))
+    values = [extreme(a, at_first), ops.where(both, ops.zeros_like(b), extreme(b, at_second))]
+    return backends.active.sparse_sum(
+        ops.concatenate([first, second], 0), ops.concatenate(values, 0), ops.shape(x1)
+    )
+
+
+_form("maximum fmax")(functools.partial(_extreme, "maximum"))
+_form("minimum fmin")(functools.partial(_extreme, "minimum"))
+
+
+def _alike(name: str, x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Two sparse tensors of one shape, in their common dtype."""
+    if tuple(x1.shape) != tuple(x2.shape):
+        raise ShapeError(
+            f"ops.{name} of sparse tensors: the shapes must be equal, got {describe(x1)} and "
+            f"{describe(x2)}."
+        )
+    active = backends.active
+    kind = dtypes.result_type(active.dtype_of(x1), active.dtype_of(x2))
+    return active.cast(x1, kind), active.cast(x2, kind)
+
+
+def _found(places: Any, indices: Any, values: Any, sizes: Any) -> tuple[Any, Any]:
+    """The values that a sparse tensor has at these places (zero where none), and where it has."""
+    wanted, keys = _keys(places, indices, sizes)
+    # A key that nothing asks for stands for all that is missing. Entries outside of the shape, as
+    # JAX has them to fill up, are such.
+    wanted = ops.where(ops.less(places[:, -1], ops.cast(sizes[-1], ops.dtype(places))), wanted, -2)
+    keys = ops.pad(keys, (1, 0), constant_values=-1)
+    values = ops.pad(values, (1, 0))
+    order = ops.argsort(keys)
+    keys = ops.take(keys, order)
+    at = ops.subtract(ops.searchsorted(keys, wanted, "right"), 1)
+    at = ops.maximum(at, 0)
+    has = ops.equal(ops.take(keys, at), wanted)
+    values = ops.take(values, ops.take(order, at))
+    return ops.where(has, values, ops.zeros_like(values)), has
+
+
+def _keys(first: Any, second: Any, sizes: Any) -> tuple[Any, Any]:
+    """A number for each place, equal where the places are."""
+    axes = range(len(sizes))
+    if ops.dtype(first) == "int64" or math.prod(sizes) < 2**31:
+        return _place(first, sizes, axes), _place(second, sizes, axes)
+    both = ops.concatenate([first, second], 0)  # counted in ascending order
+    order = ops.arange(both.shape[0])
+    for axis in reversed(axes):
+        order = ops.take(order, ops.argsort(ops.take(_column(both, axis), order)))
+    ordered = ops.take(both, order, axis=0)
+    steps = ops.any(ops.not_equal(ordered[1:], ordered[:-1]), axis=1)
+    number = ops.pad(ops.cumsum(ops.cast(steps, "int32")), (1, 0))
+    number = ops.take(number, ops.argsort(order))
+    return number[: first.shape[0]], number[first.shape[0] :]
 
 
 def _at(indices: Any, sizes: Any, dense: Any, name: str, x: Any) -> Any:
@@ -130,17 +251,9 @@ def _at(indices: Any, sizes: Any, dense: Any, name: str, x: Any) -> Any:
 def _sum_of(name: str, x1: Any, x2: Any) -> Any:
     """Sparse where both are, else dense."""
     if not (_is_sparse(x1) and _is_sparse(x2)):
-        x1, x2 = (_to_dense(x) if _is_sparse(x) else x for x in (x1, x2))
-        return getattr(ops, name)(x1, x2)
-    if tuple(x1.shape) != tuple(x2.shape):
-        raise ShapeError(
-            f"ops.{name} of sparse tensors: the shapes must be equal, got {describe(x1)} and "
-            f"{describe(x2)}."
-        )
-    active = backends.active
-    kind = dtypes.result_type(active.dtype_of(x1), active.dtype_of(x2))
-    x2 = ops.negative(x2) if name == "subtract" else x2
-    return active.sparse_add(active.cast(x1, kind), active.cast(x2, kind))
+        return getattr(ops, name)(_dense_of(x1), _dense_of(x2))
+    x1, x2 = _alike(name, x1, x2)
+    return backends.active.sparse_add(x1, ops.negative(x2) if name == "subtract" else x2)
 
 
 _form("add")(functools.partial(_sum_of, "add"))
@@ -150,19 +263,20 @@ _form("subtract")(functools.partial(_sum_of, "subtract"))
 # Products of matrices
 
 
-@_form("matmul dot")
+@_form("dot inner")
+def _dot(x1: Any, x2: Any) -> Any:
+    return _scaled("multiply", x1, x2) if () in (np.shape(x1), np.shape(x2)) else _matmul(x1, x2)
+
+
+@_form("matmul")
 def _matmul(x1: Any, x2: Any) -> Any:
-    """A dense tensor; only one of the two may be sparse."""
-    if _is_sparse(x1) and _is_sparse(x2):
-        raise InvalidArgument(
-            f"ops.matmul of {describe(x1)} and {describe(x2)}: one of them must be dense. Make it "
-            "so: ops.convert_to_tensor(x, sparse=False)."
-        )
-    if _is_sparse(x2):
+    """Sparse where both are, else dense."""
+    if not _is_sparse(x1):
+        x1 = ops.convert_to_tensor(x1)
         if len(x1.shape) != 2 or len(x2.shape) != 2:
             _two_axes(x1, x2)
         return ops.transpose(_matmul(ops.transpose(x2), ops.transpose(x1)))
-    x2 = ops.convert_to_tensor(x2)
+    x2 = x2 if _is_sparse(x2) else ops.convert_to_tensor(x2)
     if len(x2.shape) != 2 or len(x1.shape) < 2:
         _two_axes(x1, x2)
     sizes = ops.shape(x1)
@@ -177,7 +291,9 @@ def _matmul(x1: Any, x2: Any) -> Any:
     wide = "float32" if kind in ("float16", "bfloat16") else "int32" if kind in _NARROW else kind
     x1, x2 = active.cast(x1, wide), active.cast(x2, wide)
     product = active.sparse_matmul(x1, x2)
-    if product is NotImplemented:
+    if product is NotImplemented and _is_sparse(x2):
+        product = _product(x1, x2)
+    elif product is NotImplemented:
         indices, values = _parts(x1)
         rows = ops.take(x2, _column(indices, 1), axis=0)
         weighted = ops.multiply(ops.expand_dims(values, 1), rows)
@@ -185,14 +301,40 @@ def _matmul(x1: Any, x2: Any) -> Any:
     return product if kind == "int8" else active.cast(product, kind)
 
 
+def _product(x1: Any, x2: Any) -> Any:
+    """The product of two sparse matrices: each entry (i, k) of the one with each (k, j) of the
+    other."""
+    (left, a), (right, b) = _single(x1), _single(x2)
+    active = backends.active
+    (rows, inner), columns = ops.shape(x1), ops.shape(x2)[1]
+    order = ops.argsort(_column(right, 0))
+    there = ops.take(_column(right, 0), order)
+    start, end = (ops.searchsorted(there, _column(left, 1), side) for side in ("left", "right"))
+    inside = ops.less(_column(left, 1), ops.cast(inner, ops.dtype(left)))
+    count = ops.where(inside, ops.subtract(end, start), 0)
+    bound = active.table["shape"](a)[0], active.table["shape"](b)[0], columns
+    total = active.how_many(ops.sum(count), bound)
+    ends = ops.cumsum(count)
+    number = ops.arange(total, dtype=ops.dtype(ends))
+    real = ops.less(number, ops.sum(count))
+    first = ops.where(real, ops.searchsorted(ends, number, "right"), 0)
+    before = ops.subtract(start, ops.subtract(ends, count))
+    place = ops.add(number, ops.take(before, first))
+    second = ops.take(order, ops.where(real, place, 0))
+    values = ops.multiply(ops.take(a, first), ops.take(b, second))
+    values = ops.where(real, values, ops.zeros_like(values))
+    indices = [ops.take(_column(left, 0), first), ops.take(_column(right, 1), second)]
+    return active.sparse_sum(ops.stack(indices, -1), values, (rows, columns))
+
+
 _NARROW = ("bool", "int8", "uint8", "int16", "uint16")
 
 
 def _two_axes(x1: Any, x2: Any) -> Any:
     raise ShapeError(
-        f"ops.matmul: a sparse tensor of shape (..., m, k) takes a dense one of shape (k, n), and "
-        f"a sparse one of shape (k, n) a dense one of shape (m, k); got {describe(x1)} and "
-        f"{describe(x2)}."
+        f"ops.matmul: a sparse tensor of shape (..., m, k) takes one of shape (k, n), and a dense "
+        f"one of shape (m, k) takes a sparse one of shape (k, n); got {describe(x1)} and "
+        f"{describe(x2)}. Others can be made dense: ops.convert_to_tensor(x, sparse=False)."
     )
 
 
@@ -207,11 +349,20 @@ def _dense(x: Any, kernel: Any, bias: Any) -> Any:
 
 @_form("sum")
 def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
-    """A dense tensor."""
+    """Sparse where two axes or more are left, else dense."""
     indices, values = _parts(x)
     sizes = ops.shape(x)
     axes = axes_of(axis, len(sizes))
     kept = [i for i in range(len(sizes)) if i not in axes]
+    if len(kept) > 1:
+        values = ops.cast(values, ops.dtype(ops.sum(values[:0])))
+        columns, left = [], []
+        for i, n in enumerate(sizes):
+            column = _column(indices, i)
+            if i in kept or keepdims:
+                columns.append(column if i in kept else ops.zeros_like(column))
+                left.append(n if i in kept else 1)
+        return backends.active.sparse_sum(ops.stack(columns, -1), values, left)
     if kept:
         count = functools.reduce(lambda a, b: a * b, [sizes[i] for i in kept])
         total = ops.segment_sum(values, _place(indices, sizes, kept), count)
@@ -225,7 +376,7 @@ def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
 
 @_form("mean")
 def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
-    """A dense tensor."""
+    """Sparse where the sum is."""
     sizes = ops.shape(x)
     count = math.prod([sizes[i] for i in axes_of(axis, len(sizes))])
     kind = dtypes.result_type(backends.active.dtype_of(x), float)
@@ -291,12 +442,9 @@ def _squeeze(x: Any, axis: Any) -> Any:
 
 @_form("concatenate")
 def _concatenate(xs: Any, axis: int) -> Any:
-    """Sparse where all are."""
+    """Sparse where all are, else dense."""
     if not all(map(_is_sparse, xs)):
-        raise InvalidArgument(
-            f"ops.concatenate takes sparse tensors or dense ones, got both: {describe(list(xs))}. "
-            "Convert with ops.convert_to_tensor(x, sparse=...)."
-        )
+        return ops.concatenate([_dense_of(x) for x in xs], axis)
     active = backends.active
     kind = dtypes.result_type(*map(active.dtype_of, xs))
     shapes = [list(ops.shape(x)) for x in xs]
@@ -310,6 +458,60 @@ def _concatenate(xs: Any, axis: int) -> Any:
         before = before + sizes[axis]
     whole = [before if a == axis else n for a, n in enumerate(shapes[0])]
     return active.sparse(ops.concatenate(moved, 0), ops.concatenate(values, 0), whole)
+
+
+@_form("get_item")
+def _get_item(x: Any, key: Any) -> Any:
+    """A sparse tensor, by ints and slices."""
+    sizes = ops.shape(x)
+    keys = key if isinstance(key, tuple) else (key,)
+    if not all(k is None or k is Ellipsis or isinstance(k, slice | int | np.integer) for k in keys):
+        raise InvalidArgument(
+            f"ops.get_item of {describe(x)}: sparse tensors are indexed by ints, slices, None and "
+            "`...`. For other indices make it dense: ops.convert_to_tensor(x, sparse=False)."
+        )
+    indices, values = _parts(x)
+    columns, left, kept, axis = [], [], None, 0
+    for k in expand_key(keys, len(sizes)):
+        if k is None:
+            columns.append(ops.zeros_like(_column(indices, 0)))
+            left.append(1)
+            continue
+        n, column = sizes[axis], _column(indices, axis)
+        axis += 1
+        if k == slice(None):
+            columns.append(column)
+            left.append(n)
+            continue
+        if not isinstance(n, int):
+            raise ShapeError(
+                f"ops.get_item of {describe(x)}: axis {axis - 1}, which is sliced, must be of a "
+                "known size."
+            )
+        if isinstance(k, slice):
+            chosen = range(*k.indices(n))
+            place = ops.floor_divide(ops.subtract(column, chosen.start), chosen.step)
+            here = ops.equal(ops.mod(ops.subtract(column, chosen.start), chosen.step), 0)
+            here = ops.logical_and(here, ops.less(ops.cast(place, "int32"), len(chosen)))
+            here = ops.logical_and(here, ops.greater_equal(place, 0))
+            columns.append(place)
+            left.append(len(chosen))
+        else:
+            if not -n <= k < n:
+                raise ShapeError(
+                    f"ops.get_item of {describe(x)}: index {k} is out of range on axis {axis - 1}, "
+                    f"of size {n}."
+                )
+            here = ops.equal(column, int(k) % n)
+        kept = here if kept is None else ops.logical_and(kept, here)
+    active = backends.active
+    if not left:
+        return ops.sum(ops.where(kept, values, ops.zeros_like(values)))
+    indices = ops.stack(columns, -1)
+    if kept is not None:
+        indices = ops.where(ops.expand_dims(kept, 1), indices, ops.zeros_like(indices))
+        indices, values = active.compact(indices, ops.where(kept, values, ops.zeros_like(values)))
+    return active.sparse(indices, values, left)
 
 
 def _is_list(x: Any) -> bool:

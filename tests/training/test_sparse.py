@@ -86,6 +86,26 @@ def test_categories(backend):
     np.testing.assert_array_equal(backends.to_host(got), [[1, 1, 1, 0, 0], [0, 0, 0, 1, 1]])
     model = keras.Sequential([keras.Input((3,), dtype="int32"), layer, keras.layers.Dense(1)])
     assert layer.output.sparse and model.predict(ids, verbose=0).shape == (2, 1)
+    model.compile(keras.optimizers.SGD(0.1), "mse")  # the layer inside the compiled step
+    losses = model.fit(ids, np.array([[1.0], [2.0]]), epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.1 * losses[0]
+
+
+def test_counts_inside_a_compiled_step(backend):
+    """Sums of sparse one-hot vectors, and products of sparse matrices, as a part of a model."""
+    ids = np.array([[0, 1, 1], [3, 3, 4], [2, 0, 4]])
+    inputs = keras.Input((3,), dtype="int32")
+    counts = ops.sum(ops.one_hot(inputs, 5, sparse=True), axis=1)
+    assert counts.sparse and counts.shape == (None, 5)
+    together = ops.matmul(ops.transpose(counts), counts)  # how often two ids meet in a row
+    assert together.sparse
+    model = keras.Model(inputs, [keras.layers.Dense(1)(counts), ops.sum(together, axis=1)])
+    want = np.eye(5)[ids].sum(1)
+    _, got = model.predict_on_batch(ids)
+    np.testing.assert_allclose(got, (want.T @ want).sum(1))
+    model.compile(keras.optimizers.SGD(0.1), ["mse", None])
+    losses = model.fit(ids, [np.ones((3, 1)), np.zeros(3)], epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.1 * losses[0]
 
 
 def test_a_layer_that_needs_dense_inputs_says_so(backend):
@@ -108,6 +128,17 @@ def test_vectors_of_terms(backend):
             made.append(layer(texts))
         assert [backends.active.is_sparse(x) for x in made] == [False, True]
         np.testing.assert_allclose(*map(backends.to_host, made), rtol=1e-6)
+        # Columns that no text has are 0; the sum tells the texts apart.
+        y = np.array([[3.0], [1.0], [0.0], [0.0]])
+        histories = []
+        for x in made:
+            keras.utils.set_random_seed(0)
+            inputs = keras.Input((x.shape[1],), sparse=backends.active.is_sparse(x))
+            model = keras.Model(inputs, keras.layers.Dense(1, name="d")(inputs), name="m")
+            model.compile(keras.optimizers.SGD(0.1), "mse")
+            histories.append(model.fit(x, y, epochs=3, batch_size=3, verbose=0).history["loss"])
+        np.testing.assert_allclose(*histories, rtol=1e-5)
+        assert histories[0][-1] < histories[0][0]
     lookup = keras.layers.IntegerLookup(vocabulary=[3, 5], output_mode="count", sparse=True)
     got = lookup(ops.convert_to_tensor([[3, 3, 5], [7, 5, 5]]))
     np.testing.assert_array_equal(backends.to_host(got), [[0, 2, 1], [1, 0, 2]])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental.sparse import BCOO, JAXSparse, bcoo_update_layout
+from jax.experimental.sparse import BCOO, JAXSparse, bcoo_sum_duplicates, bcoo_update_layout
 
 from kerasish.backends.jax.engine import from_host
 
@@ -38,6 +39,23 @@ def compact(indices: Any, values: Any) -> tuple[Any, Any]:
     return indices, values  # how many are zero is not known while a function is traced
 
 
+sparse_sum = sparse
+
+
+def sparse_unique(x: Any) -> BCOO:
+    if not isinstance(x, BCOO) or x.n_batch or x.n_dense:
+        indices, values = sparse_parts(x)
+        x = sparse(indices, values, x.shape)
+    return x if x.unique_indices else bcoo_sum_duplicates(x, nse=x.nse)
+
+
+def how_many(count: Any, bound: tuple[Any, ...]) -> int:
+    first, second, each = bound
+    if isinstance(count, jax.core.Tracer):
+        return first * min(second, each)
+    return 1 << (int(count) - 1).bit_length() if count else 0  # few sizes to compile for
+
+
 def sparse_add(x1: Any, x2: Any) -> Any:
     parts = [sparse_parts(x1), sparse_parts(x2)]
     indices, values = (jnp.concatenate(pair) for pair in zip(*parts, strict=True))
@@ -45,4 +63,6 @@ def sparse_add(x1: Any, x2: Any) -> Any:
 
 
 def sparse_matmul(x: Any, dense: Any) -> Any:
+    if is_sparse(dense):
+        return NotImplemented
     return x @ dense

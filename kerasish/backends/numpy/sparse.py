@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasish.backends.numpy.math import _segment
 from kerasish.backends.numpy.tape import Traced, defvjp, primitive
 from kerasish.backends.sparse import canonical, is_scipy
 from kerasish.errors import BackendMissing
@@ -66,6 +67,23 @@ def compact(indices: Any, values: Any) -> tuple[Any, Any]:
     return indices[kept], values[kept]
 
 
+sparse_sum = sparse
+
+
+def sparse_unique(x: Any) -> Any:
+    if type(x) is not Entries:
+        return x  # as its parts are
+    places = np.ravel_multi_index(tuple(x.indices.T), x.shape)
+    _, first, where = np.unique(places, return_index=True, return_inverse=True)
+    if len(first) == len(places):
+        return x
+    return Entries(x.indices[first], _segment(x.values, where, len(first), False, "sum"), x.shape)
+
+
+def how_many(count: Any, bound: tuple[Any, ...]) -> int:
+    return int(count)
+
+
 def sparse_add(x1: Any, x2: Any) -> Any:
     parts = [sparse_parts(x1), sparse_parts(x2)]
     indices, values = (np.concatenate(pair) for pair in zip(*parts, strict=True))
@@ -73,8 +91,10 @@ def sparse_add(x1: Any, x2: Any) -> Any:
 
 
 def sparse_matmul(x: Any, dense: Any) -> Any:
-    if type(x) is Entries:
+    if Entries in (type(x), type(dense)):
         return NotImplemented
+    if is_scipy(dense):
+        return (x.tocsr() @ dense.tocsr()).tocoo()
     return _product(x.tocsr(), dense)
 
 

@@ -180,7 +180,10 @@ def _reducer(function: Callable[..., Any], every: Any = None) -> Callable[..., A
 def _sum(x: Any, dim: Any, keepdim: bool) -> Any:
     if x.is_floating_point() or x.is_complex():
         y = torch.sum(x, dim, keepdim)
-        return y if y.layout is torch.strided else y.to_dense()  # of a sparse x
+        if y.layout is torch.strided:
+            return y
+        gone = x.dim() if dim is None else 1 if type(dim) is int else len(dim)
+        return y if x.dim() - gone > 1 else y.to_dense()  # as elsewhere of a sparse x
     return torch.sum(x.to(torch.int64), dim, keepdim).to(_SUM.get(x.dtype, x.dtype))
 
 

@@ -127,8 +127,8 @@ def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
     if (entries := host_entries(x)) is not None:
         indices, values, shape = entries
         x = torch.sparse_coo_tensor(
-            from_host(indices.T), from_host(values), shape, check_invariants=False,
-            is_coalesced=True,
+            from_host(np.ascontiguousarray(indices.T)), from_host(values), shape,
+            check_invariants=False, is_coalesced=True,
         )
         return x if dtype is None else cast(x, dtype)
     return from_host(dtypes.host_array(x, dtype))

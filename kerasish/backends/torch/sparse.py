@@ -27,9 +27,22 @@ def compact(indices: Any, values: Any) -> tuple[Any, Any]:
     return indices[kept], values[kept]
 
 
+sparse_sum = sparse
+
+
+def sparse_unique(x: Any) -> Any:
+    return x  # as its parts are
+
+
+def how_many(count: Any, bound: tuple[Any, ...]) -> int:
+    return int(count)
+
+
 def sparse_add(x1: Any, x2: Any) -> Any:
     return x1.to_sparse() + x2.to_sparse()
 
 
-def sparse_matmul(x: Any, dense: Any) -> Any:
-    return torch.sparse.mm(x, dense)
+def sparse_matmul(x1: Any, x2: Any) -> Any:
+    if is_sparse(x2) and not x2.is_floating_point():
+        return NotImplemented
+    return torch.sparse.mm(x1, x2)
