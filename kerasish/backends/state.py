@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from kerasish import backends
+
 current: Frame | None = None
 tracing = 0
 """How many compiled functions are being traced now; the backend cannot be switched meanwhile."""
@@ -30,12 +32,12 @@ class Frame:
 
     def __enter__(self) -> Frame:
         global current
-        from kerasish import backends
-
-        home = backends.active
         self._outer, current = current, self
+        home = backends.active
+        before = self._before
         for variable, value in self.bindings:
-            self._keep(variable)
+            if id(variable) not in before:
+                before[id(variable)] = (variable, variable._value, variable._home)
             variable._value, variable._home = value, home
         return self
 
@@ -48,8 +50,6 @@ class Frame:
         self._keep(variable)
 
     def write(self, variable: Any, value: Any) -> None:
-        from kerasish import backends
-
         self._keep(variable)
         self.written[id(variable)] = variable
         variable._value, variable._home = value, backends.active

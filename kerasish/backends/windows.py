@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 
-Pairs = list[tuple[int, int]]
+Pairs = Sequence[tuple[int, int]]
 
 
 def reach(size: int, dilation: int) -> int:
@@ -21,12 +22,16 @@ def pads(
     """(before, after) for each axis. "same" keeps `ceil(size / stride)` places; what is odd goes
     after."""
     if padding == "valid":
-        return [(0, 0)] * len(window)
+        return ((0, 0),) * len(window)
     found = []
-    for n, k, s, d in zip(sizes, window, strides, dilation or [1] * len(window), strict=True):
+    for n, k, s, d in zip(sizes, window, strides, dilation or (1,) * len(window), strict=True):
         total = max((-(-n // s) - 1) * s + reach(k, d) - n, 0)
         found.append((total // 2, total - total // 2))
-    return found
+    return tuple(found)
+
+
+known_pads = functools.lru_cache(maxsize=1024)(pads)
+"""`pads` of tuples, remembered: engines without compilation ask for the same at every call."""
 
 
 def places(
@@ -37,7 +42,7 @@ def places(
     return tuple(
         (n + lo + hi - reach(k, d)) // s + 1
         for n, k, s, (lo, hi), d in zip(
-            sizes, window, strides, padded, dilation or [1] * len(window), strict=True
+            sizes, window, strides, padded, dilation or (1,) * len(window), strict=True
         )
     )
 

@@ -102,7 +102,7 @@ class Adaptable(Layer):
             ))  # fmt: skip
         getattr(self, first.attribute).trainable = False
         self.lora_enabled = self._adapted = True
-        self._seen_shapes.clear()
+        self._forget_seen()
 
     _kernel_shape: tuple[int, ...]
     """The kernel's shape as built, before quantization packed it."""
@@ -157,7 +157,7 @@ class Adaptable(Layer):
             self._dtype_policy[self.path] = policy
         else:
             self._dtype_policy = policy
-        self._seen_shapes.clear()
+        self._forget_seen()
 
     @property
     def dtype_policy(self) -> Any:

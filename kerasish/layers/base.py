@@ -41,6 +41,8 @@ class _Call:
     depth = 0
     training: Any = None
     losses_used = False
+    generation = 0
+    """How often a layer has changed so that inputs which it has seen count no more."""
 
 
 @functools.cache
@@ -161,6 +163,11 @@ class Layer(Operation):
                 return found
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def _forget_seen(self) -> None:
+        """Sends the next call the general way, which looks at everything anew."""
+        self._seen_shapes.clear()
+        _Call.generation += 1
+
     @property
     def dtype_policy(self) -> Any:
         return self._dtype_policy
@@ -168,7 +175,7 @@ class Layer(Operation):
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
         self._dtype_policy = dtype_policies.get(value)
-        self._seen_shapes.clear()
+        self._forget_seen()
         self._native_dtypes.clear()
 
     @property
@@ -226,33 +233,44 @@ class Layer(Operation):
                 elif how == "values":
                     stack.extend(reversed(list(x.values())))
 
+    def _parts(self) -> tuple[list[Variable], list[Layer], list[Any]]:
+        """(variables, layers, metrics and seed generators) of this layer itself, each once, in the
+        order in which they were made."""
+        variables, layers, holders = {}, {}, {}
+        for x in self._state():
+            kind = variables if isinstance(x, Variable) else (
+                layers if isinstance(x, Layer) else holders
+            )
+            kind[id(x)] = x
+        return list(variables.values()), list(layers.values()), list(holders.values())
+
+    def _walk(self) -> Iterator[tuple[Layer, tuple[list[Variable], list[Layer], list[Any]]]]:
+        """This layer and all layers in it, each once and with its parts, outer ones first."""
+        seen = set()
+        stack = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                parts = layer._parts()
+                yield layer, parts
+                stack.extend(reversed(parts[1]))
+
     def _own_variables(self) -> list[Variable]:
         """Variables of this layer itself, in the order in which they were made."""
-        return _unique([x for x in self._state() if isinstance(x, Variable)])
+        return self._parts()[0]
 
     @property
     def _layers(self) -> list[Layer]:
-        return _unique([x for x in self._state() if isinstance(x, Layer)])
+        return self._parts()[1]
 
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
-        found: dict[int, Layer] = {}
-        if include_self:
-            found[id(self)] = self
-        stack = list(reversed(self._layers))
-        while stack:
-            layer = stack.pop()
-            if id(layer) not in found:
-                found[id(layer)] = layer
-                if recursive:
-                    stack.extend(reversed(layer._layers))
-        return list(found.values())
+        found = [layer for layer, _ in self._walk()] if recursive else [self, *self._layers]
+        return found if include_self else found[1:]
 
     def _holders(self) -> list[Any]:
         """Metrics and seed generators of this layer and the layers in it."""
-        return _unique([
-            x for layer in self._flatten_layers() for x in layer._state()
-            if not isinstance(x, Variable | Layer)
-        ])
+        return _unique([x for _, (_, _, holders) in self._walk() for x in holders])
 
     @property
     def variables(self) -> list[Variable]:
@@ -264,8 +282,8 @@ class Layer(Operation):
     def weights(self) -> list[Variable]:
         """The weights of this layer and the layers in it."""
         return _unique([
-            v for layer in self._flatten_layers()
-            for v in sorted(layer._own_variables(), key=lambda v: not v._trainable)
+            v for _, (variables, _, _) in self._walk()
+            for v in sorted(variables, key=lambda v: not v._trainable)
         ])
 
     @property
@@ -275,8 +293,9 @@ class Layer(Operation):
 
         def visit(layer: Layer) -> None:
             if layer._trainable:
-                found.extend(v for v in layer._own_variables() if v.trainable)
-                for inner in layer._layers:
+                variables, layers, _ = layer._parts()
+                found.extend(v for v in variables if v.trainable)
+                for inner in layers:
                     visit(inner)
 
         visit(self)

@@ -8,6 +8,7 @@ from kerasish import activations, config, constraints, initializers, ops, regula
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.layers.base import Layer
 from kerasish.layers.input_spec import InputSpec
+from kerasish.ops.convolution import _biased_conv
 
 
 def sizes(value: Any, n: int, name: str, zero: bool = False) -> tuple[int, ...]:
@@ -176,10 +177,12 @@ class _PlainConv(_Conv):
         lead = tuple(x.shape)[: len(x.shape) - self.dims - 1]
         if len(lead) > 1:  # several batch axes: as one
             x = ops.reshape(x, (-1, *x.shape[len(lead):]))
-        x = ops.conv(
-            x, self.kernel.value, self.strides, padding, self.data_format, self.dilation_rate
+        bias = self.bias
+        x = _biased_conv(
+            x, self.kernel.value, None if bias is None else bias.value, self.strides, padding,
+            self.data_format, self.dilation_rate,
         )
-        x = self._finish(x)
+        x = x if self.activation is activations.linear else self.activation(x)
         return ops.reshape(x, (*lead, *x.shape[1:])) if len(lead) > 1 else x
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -47,12 +48,10 @@ class Flatten(Layer):
         rank = len(inputs.shape)
         if self.data_format == "channels_first" and rank > 2:
             inputs = ops.transpose(inputs, (0, *range(2, rank), 1))
-        size = int(np.prod([int(d) for d in inputs.shape[1:]])) if all(
-            d is not None for d in inputs.shape[1:]
-        ) else -1
-        if size == -1:
+        sizes = tuple(inputs.shape[1:])
+        if None in sizes:
             return ops.reshape(inputs, (ops.shape(inputs)[0], -1))
-        return ops.reshape(inputs, (-1, size))
+        return ops.reshape(inputs, (-1, math.prod(sizes)))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         rest = input_shape[1:]

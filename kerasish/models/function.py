@@ -10,6 +10,8 @@ from kerasish import backends, tree
 from kerasish.core.operation import OpCall, Operation
 from kerasish.core.symbolic import KerasTensor, Node
 from kerasish.errors import InvalidArgument
+from kerasish.layers import masking
+from kerasish.layers.base import Layer, _Call
 from kerasish.layers.input_layer import InputLayer
 
 
@@ -99,6 +101,8 @@ class Function(Operation):
         self._plan = self._make_plan()
         self.fitting: set[Any] = set()
         """(shape, dtype) of single tensors known to fit the inputs as they are."""
+        self._seen: dict[Any, int] = {}
+        """Kinds of inputs for which every layer has seen what it gets, and when that was so."""
 
     inputs = property(lambda self: self._inputs)
     outputs = property(lambda self: self._outputs)
@@ -108,7 +112,9 @@ class Function(Operation):
         """The operations of the graph, each once, in the order of `listed`."""
         return listed(self._inputs, self._outputs)
 
-    def _make_plan(self) -> list[tuple[Any, Any, Any]]:
+    def _make_plan(self) -> list[tuple[Any, Any, Any, Any]]:
+        """(what to call, the slot or filler of its arguments, the slots of its results, the layer
+        whose `call` alone will do where `__call__` has nothing new to see)."""
         slots = {id(x): i for i, x in enumerate(self._inputs)}
         for node in self._nodes:
             for x in node.output_tensors:
@@ -122,17 +128,43 @@ class Function(Operation):
             out = outs[0] if isinstance(node.outputs, KerasTensor) else outs
             args, kwargs = node.args, node.kwargs
             if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):
-                plan.append((call, slots[id(args[0])], out))
+                usual = isinstance(call, Layer) and type(call).__call__ is Layer.__call__
+                plan.append((call, slots[id(args[0])], out, call if usual else None))
             else:
-                plan.append((call, _template(slots, args, kwargs), out))
+                plan.append((call, _template(slots, args, kwargs), out, None))
         self._output_slots = [slots[id(x)] for x in self._outputs]
         return plan
 
     def run(self, inputs: list[Any]) -> Any:
         """The outputs' structure for a flat list of input tensors."""
         values = inputs + [None] * (self._n_slots - len(inputs))
-        for call, source, out in self._plan:
+        kind = None
+        if _Call.depth and not masking.in_use:
+            kind = (backends.active.name, *[(x.shape, x.dtype) for x in inputs])
+            try:
+                if self._seen.get(kind) == _Call.generation:
+                    return self._run_straight(values)
+            except (TypeError, ValueError):  # shapes with unknown sizes have no hash
+                kind = None
+        for call, source, out, _ in self._plan:
             if type(source) is int:
+                y = call(values[source])
+            else:
+                args, kwargs = source(values)
+                y = call(*args, **kwargs)
+            self._put(values, out, y)
+        if kind is not None and len(self._seen) < 256 and self._all_seen(values):
+            self._seen[kind] = _Call.generation
+        return self._result(values)
+
+    def _run_straight(self, values: list[Any]) -> Any:
+        """`run` without what `Layer.__call__` does for inputs of a new kind."""
+        training = _Call.training
+        for call, source, out, layer in self._plan:
+            if layer is not None:
+                x = values[source]
+                y = layer.call(x, training=training) if layer._takes_training else layer.call(x)
+            elif type(source) is int:
                 y = call(values[source])
             else:
                 args, kwargs = source(values)
@@ -140,9 +172,28 @@ class Function(Operation):
             if type(out) is int:
                 values[out] = y
             else:
-                leaves = [x for x in tree.flatten(y) if x is not None]
-                for slot, leaf in zip(out, leaves, strict=False):
-                    values[slot] = leaf
+                self._put(values, out, y)
+        return self._result(values)
+
+    def _all_seen(self, values: list[Any]) -> bool:
+        name = backends.active.name
+        try:
+            return all(
+                (name, values[source].shape, values[source].dtype) in layer._seen_shapes
+                for _, source, _, layer in self._plan if layer is not None
+            )
+        except (TypeError, ValueError):
+            return False
+
+    def _put(self, values: list[Any], out: Any, y: Any) -> None:
+        if type(out) is int:
+            values[out] = y
+        else:
+            leaves = [x for x in tree.flatten(y) if x is not None]
+            for slot, leaf in zip(out, leaves, strict=False):
+                values[slot] = leaf
+
+    def _result(self, values: list[Any]) -> Any:
         flat = [values[i] for i in self._output_slots]
         if isinstance(self._outputs_struct, KerasTensor):
             return flat[0]

@@ -77,7 +77,7 @@ class Sequential(Model):
         self.built = False
         self._graph = None
         self._build_shapes = None
-        self._seen_shapes.clear()
+        self._forget_seen()
         self._forget_compiled()
         if self._stack and isinstance(self._stack[0], InputLayer) and len(self._stack) > 1:
             self.build(self._stack[0].batch_shape)
@@ -91,9 +91,9 @@ class Sequential(Model):
         stack = self._stack
         return stack[1:] if stack and isinstance(stack[0], InputLayer) else stack[:]
 
-    @property
-    def _layers(self) -> list[Layer]:
-        return list(self._stack)
+    def _parts(self) -> tuple[list[Any], list[Layer], list[Any]]:
+        variables, _, holders = super()._parts()
+        return variables, list(self._stack), holders
 
     @property
     def input_dtype(self) -> str:

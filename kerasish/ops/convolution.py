@@ -11,6 +11,7 @@ from kerasish.backends.windows import reach
 from kerasish.core.op import describe, op
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.core import shape
+from kerasish.ops.elementwise import add
 from kerasish.ops.manipulation import pad, reshape, stack, transpose
 
 __all__ = [
@@ -108,6 +109,14 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any
     """x [n, *sizes, c], kernel [*window, c / groups, o] -> [n, *places, o]."""
 
 
+@op(float="x kernel bias")
+def _conv_bias(
+    x: Any, kernel: Any, bias: Any, strides: Any, padding: str, dilation: Any
+) -> Any:
+    """`_conv` plus a bias [o]."""
+    return add(_conv(x, kernel, strides, padding, dilation), bias)
+
+
 @op(float="x kernel")
 def _conv_transpose(x: Any, kernel: Any, strides: Any, crops: Any, dilation: Any) -> Any:
     """The transpose of a convolution: x [n, *sizes, c], kernel [*window, o, c] -> [n, *sizes, o].
@@ -127,7 +136,7 @@ def _check_kernel(name: str, argument: str, kernel: Any, rank: int, form: str) -
 
 def _convolve(
     name: str, inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str | None,
-    dilation_rate: Any,
+    dilation_rate: Any, bias: Any = None,
 ) -> Any:  # fmt: skip
     """Convolves with a kernel [*window, c / groups, o] that fits the inputs."""
     rank = len(inputs.shape) - 2
@@ -137,7 +146,11 @@ def _convolve(
     first = channels_first(name, data_format)
     x = to_last(inputs) if first else inputs
     room(name, x, kernel.shape[:-2], padding, dilation)
-    y = backends.active.table["_conv"](x, kernel, strides, padding, dilation)
+    table = backends.active.table
+    if bias is None:
+        y = table["_conv"](x, kernel, strides, padding, dilation)
+    else:
+        y = table["_conv_bias"](x, kernel, bias, strides, padding, dilation)
     return to_first(y) if first else y
 
 
@@ -172,6 +185,22 @@ def conv(
     >>> keras.ops.conv(x, keras.ops.ones((2, 1, 1)))[0, :, 0].tolist()
     [3.0, 6.0, 12.0]
     """
+    return _checked(inputs, kernel, None, strides, padding, data_format, dilation_rate)
+
+
+@op(float="inputs kernel bias")
+def _biased_conv(
+    inputs: Any, kernel: Any, bias: Any, strides: Any, padding: str, data_format: str | None,
+    dilation_rate: Any,
+) -> Any:  # fmt: skip
+    """`conv` plus a bias for each filter, or `None`: what the layers compute."""
+    return _checked(inputs, kernel, bias, strides, padding, data_format, dilation_rate)
+
+
+def _checked(
+    inputs: Any, kernel: Any, bias: Any, strides: Any, padding: str, data_format: str | None,
+    dilation_rate: Any,
+) -> Any:  # fmt: skip
     rank = spatial_rank("conv", inputs)
     _check_kernel("conv", "kernel", kernel, rank, "(*window, channels / groups, filters)")
     c, (width, filters) = _channels("conv", inputs, data_format), kernel.shape[-2:]
@@ -182,7 +211,7 @@ def conv(
             "share of them in each group, with filters that the number of groups divides. (Is "
             f"data_format={data_format or config.image_data_format()!r} right?)"
         )
-    return _convolve("conv", inputs, kernel, strides, padding, data_format, dilation_rate)
+    return _convolve("conv", inputs, kernel, strides, padding, data_format, dilation_rate, bias)
 
 
 @op(float="inputs kernel")

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from kerasish.backends import windows
 from kerasish.backends.numpy.tape import defvjp, fused, primitive
@@ -26,9 +25,9 @@ BLOCK = 1 << 20
 
 
 def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any:
-    *window, width, o = kernel.shape
+    width, o = kernel.shape[-2:]
     c = x.shape[-1]
-    how = (strides, windows.pads(padding, x.shape[1:-1], window, strides, dilation), dilation)
+    how = _how(x, kernel, strides, padding, dilation)
     if width == c:
         return _wide(_convolution, x, kernel, *how)
     if width == 1:
@@ -38,6 +37,19 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any
         for a, n in ((x, width), (kernel, o * width // c))
     ), strict=True)  # fmt: skip
     return np.concatenate([_wide(_convolution, a, k, *how) for a, k in groups], -1)
+
+
+def _conv_bias(
+    x: Any, kernel: Any, bias: Any, strides: Any, padding: str, dilation: Any
+) -> Any:
+    if kernel.shape[-2] == x.shape[-1] and x.dtype.itemsize >= 4:
+        return _biased_convolution(x, kernel, bias, *_how(x, kernel, strides, padding, dilation))
+    return _conv(x, kernel, strides, padding, dilation) + bias
+
+
+def _how(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> tuple[Any, ...]:
+    pads = windows.known_pads(padding, x.shape[1:-1], kernel.shape[:-2], strides, dilation)
+    return strides, pads, dilation
 
 
 def _conv_transpose(x: Any, kernel: Any, strides: Any, crops: Any, dilation: Any) -> Any:
@@ -54,19 +66,21 @@ def _wide(function: Any, x: Any, kernel: Any, *how: Any) -> Any:
 
 def surround(x: Any, pads: windows.Pairs, value: float = 0) -> Any:
     """A constant around the spatial axes."""
-    if any(lo < 0 or hi < 0 for lo, hi in pads):
+    if min(map(min, pads)) < 0:
         x = x[(slice(None), *(
             slice(max(-lo, 0), n - max(-hi, 0))
             for n, (lo, hi) in zip(x.shape[1:-1], pads, strict=True)
         ))]  # fmt: skip
         pads = [(max(lo, 0), max(hi, 0)) for lo, hi in pads]
-    if not any(lo or hi for lo, hi in pads):
+    if not max(map(max, pads)):
         return x
-    sizes = x.shape[1:-1]
-    padded = (n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True))
-    out = np.full((x.shape[0], *padded, x.shape[-1]), value, x.dtype)
-    inside = (slice(lo, lo + n) for n, (lo, _) in zip(sizes, pads, strict=True))
-    out[(slice(None), *inside)] = x
+    shape, inside = [x.shape[0]], [slice(None)]
+    for n, (lo, hi) in zip(x.shape[1:-1], pads, strict=True):
+        shape.append(n + lo + hi)
+        inside.append(slice(lo, lo + n))
+    shape.append(x.shape[-1])
+    out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    out[tuple(inside)] = x
     return out
 
 
@@ -97,13 +111,13 @@ def patches_of(
     for images, chunks in blocks(
         x.shape[0], places[0], math.prod(places[1:]) * width * x.itemsize
     ):
-        padded = surround(x[images], pads)
+        padded = np.ascontiguousarray(surround(x[images], pads))
         first, *steps, last = padded.strides
         moves = [a * s for a, s in zip(steps, strides, strict=True)]
         offsets = [a * d for a, d in zip(steps, dilation, strict=True)]
         for rows in chunks:
             over = (padded.shape[0], rows.stop - rows.start, *places[1:])
-            start = padded[:, rows.start * strides[0] :]
+            start = rows.start * strides[0] * steps[0]
             if c == 1:  # long runs along the places, in place of short ones along the window
                 shape, walk = (*window, *over), (*offsets, first, *moves)
             else:
@@ -112,7 +126,7 @@ def patches_of(
             if keep or buffer.size < size:
                 buffer = np.empty(size, x.dtype)
             block = buffer[:size]
-            np.copyto(block.reshape(shape), as_strided(start, shape, walk, writeable=False))
+            np.copyto(block.reshape(shape), np.ndarray(shape, x.dtype, padded, start, walk))
             yield (images, rows), block.reshape(width, -1).T if c == 1 else block.reshape(-1, width)
 
 
@@ -172,6 +186,24 @@ def _convolution_pullback(
 
 
 _convolution.pullback = _convolution_pullback
+
+
+@fused(lambda x, kernel, bias, *how: convolution(x, kernel, *how) + bias)
+def _biased_convolution(x: Any, kernel: Any, bias: Any, *how: Any) -> tuple[Any, Any]:
+    out, kept = _convolution.forward(x, kernel, *how)
+    out += bias
+    return out, kept
+
+
+def _biased_convolution_pullback(
+    g: Any, kept: Any, wanted: Any, x: Any, kernel: Any, bias: Any, *how: Any
+) -> Any:
+    dx, dk, *rest = _convolution_pullback(g, kept, wanted, x, kernel, *how)
+    db = np.add.reduce(g.reshape(-1, g.shape[-1])) if wanted[2] else None
+    return dx, dk, db, *rest
+
+
+_biased_convolution.pullback = _biased_convolution_pullback
 
 
 @primitive

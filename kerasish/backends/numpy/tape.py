@@ -23,6 +23,7 @@ Three ways to give a rule:
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -224,14 +225,15 @@ def apply(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Calls `function`, recording it on the innermost tape that any argument is on."""
     level = 0
     for x in args:
-        if type(x) is Traced:
+        kind = type(x)
+        if kind is Traced:
             if x.level > level:
                 level = x.level
-        elif type(x) is list or type(x) is tuple:
+        elif kind is list or kind is tuple:
             for y in x:
                 if type(y) is Traced and y.level > level:
                     level = y.level
-        elif hasattr(type(x), "_is_variable"):
+        elif kind is not np.ndarray and hasattr(kind, "_is_variable"):
             args = tuple([a.value if hasattr(type(a), "_is_variable") else a for a in args])
             return apply(function, args, kwargs)
     for x in kwargs.values():
@@ -259,8 +261,15 @@ def apply(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not parents:
             return ans
 
-        def pull(g: Any) -> Any:
-            return [rule(g, ans, *plain, **kwargs) for rule in pulls]
+        if len(pulls) == 1 and not kwargs:
+            (rule,) = pulls
+
+            def pull(g: Any) -> Any:
+                return (rule(g, ans, *plain),)
+        else:
+
+            def pull(g: Any) -> Any:
+                return [rule(g, ans, *plain, **kwargs) for rule in pulls]
     elif function in LIST_RULES:
         list_rule = LIST_RULES[function]
         arrays, which = args[0], []
@@ -286,7 +295,7 @@ def apply(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _wrap(ans: Any, node: Node, level: int) -> Any:
-    if isinstance(ans, list | tuple):
+    if type(ans) is not np.ndarray and isinstance(ans, list | tuple):
         # Several results (np.split, np.linalg.qr, ...): each part sends its share of the gradient
         # to a common node, whose pull runs once, when all of them have arrived.
         parts = []
@@ -319,15 +328,16 @@ def _lower(x: Any, level: int) -> Any:
     return x
 
 
-def _apply_fused(function: Any, level: int, args: Any) -> Any:
-    plain = list(args)
-    wanted = [False] * len(plain)
-    parents: list[Node] = []
+def _record_fused(function: Any, level: int, args: Any) -> Any:
+    """A fused call of which some arguments are traced, `level` being the innermost of them."""
+    plain, wanted, parents = list(args), [], []
     for i, x in enumerate(args):
-        if type(x) is Traced:
+        traced = type(x) is Traced
+        wanted.append(traced)
+        if traced:
             if x.level != level or type(x.value) is Traced:
                 return function.body(*args)
-            plain[i], wanted[i] = x.value, True
+            plain[i] = x.value
             parents.append(x.node)
     ans, saved = function.forward(*plain)
 
@@ -335,7 +345,7 @@ def _apply_fused(function: Any, level: int, args: Any) -> Any:
         if type(g) is Traced:
             raise GradientError(f"{function.__name__}: the outer tape must be on its inputs.")
         grads = function.pullback(g, saved, wanted, *plain)
-        return [grads[i] for i, want in enumerate(wanted) if want]
+        return grads if len(parents) == len(grads) else itertools.compress(grads, wanted)
 
     return _wrap(ans, Node(parents, pull), level)
 
@@ -385,7 +395,7 @@ def fused(body: Callable[..., Any]) -> Callable[..., Any]:
             for x in args:
                 if type(x) is Traced and x.level > level:
                     level = x.level
-            return _apply_fused(wrapper, level, args) if level else forward(*args)[0]
+            return _record_fused(wrapper, level, args) if level else forward(*args)[0]
 
         wrapper.forward = forward  # type: ignore[attr-defined]
         wrapper.body = body  # type: ignore[attr-defined]

@@ -29,17 +29,25 @@ def around(x: torch.Tensor, pads: windows.Pairs, value: float = 0.0) -> torch.Te
 
 
 def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any:
+    return _conv_bias(x, kernel, None, strides, padding, dilation)
+
+
+def _conv_bias(
+    x: Any, kernel: Any, bias: Any, strides: Any, padding: str, dilation: Any
+) -> Any:
     if len(strides) == 1:  # as an image of height one, which is up to three times as fast
-        return _conv(x[:, None], kernel[None], (1, *strides), padding, (1, *dilation))[:, 0]
+        return _conv_bias(
+            x[:, None], kernel[None], bias, (1, *strides), padding, (1, *dilation)
+        )[:, 0]
     rank = len(strides)
-    pads = windows.pads(padding, x.shape[1:-1], kernel.shape[:-2], strides, dilation)
+    pads = windows.known_pads(padding, x.shape[1:-1], kernel.shape[:-2], strides, dilation)
     groups = x.shape[-1] // kernel.shape[-2]
     x = to_first(x)
     if any(lo != hi for lo, hi in pads):
-        x, pads = around(x, pads), [(0, 0)] * rank
+        x, pads = around(x, pads), ((0, 0),) * rank
     weight = kernel.permute(rank + 1, rank, *range(rank))
     return to_last(
-        _FORWARD[rank](x, weight, None, strides, [lo for lo, _ in pads], dilation, groups)
+        _FORWARD[rank](x, weight, bias, strides, [lo for lo, _ in pads], dilation, groups)
     )
 
 

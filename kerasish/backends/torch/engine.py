@@ -156,15 +156,20 @@ def to_host(x: Any) -> np.ndarray:
 
 
 def from_host(x: np.ndarray) -> torch.Tensor:
-    if x.dtype.kind == "V" or x.dtype.name in ("bfloat16", *dtypes.FLOAT8):
+    if x.dtype.char not in _READABLE:
         name = x.dtype.name
         integers = x.copy(order="C").view(f"uint{x.dtype.itemsize * 8}")
         return torch.from_numpy(integers.view(f"int{x.dtype.itemsize * 8}")).view(
             _DTYPES[name]
         ).to(_device)
-    if not x.flags.writeable or any(s < 0 for s in x.strides):
+    if not x.flags.writeable or min(x.strides, default=0) < 0:
         x = x.copy()
-    return torch.from_numpy(x).to(_device)
+    tensor = torch.from_numpy(x)
+    return tensor if _device.type == "cpu" else tensor.to(_device)
+
+
+_READABLE = frozenset("?bhilqBHILQefdFD")
+"""The type characters of NumPy's dtypes that torch has as well."""
 
 
 def stop_gradient(variable: Any) -> Any:

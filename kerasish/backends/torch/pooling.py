@@ -21,7 +21,7 @@ def _uneven(x: Any, size: Any, strides: Any, padding: str) -> tuple[Any, bool, b
     torch pads the same on both sides. Its ceil_mode adds a last, partial window, which is what
     one more after is worth, unless windows move by one.
     """
-    pads = windows.pads(padding, x.shape[1:-1], size, strides)
+    pads = windows.known_pads(padding, x.shape[1:-1], size, strides)
     uneven = [s for s, (lo, hi) in zip(strides, pads, strict=True) if lo != hi]
     return pads, bool(uneven), 1 in uneven
 
@@ -32,7 +32,7 @@ def _max_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
     pads, partial, by_hand = _uneven(x, size, strides, padding)
     x = to_first(x)
     if by_hand:
-        x, pads, partial = around(x, pads, -float("inf")), [(0, 0)] * len(size), False
+        x, pads, partial = around(x, pads, -float("inf")), ((0, 0),) * len(size), False
     return to_last(_MAX[len(size)](x, size, strides, [lo for lo, _ in pads], 1, partial))
 
 
