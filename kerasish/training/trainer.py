@@ -272,7 +272,10 @@ class Trainer(Steps):
             raise InvalidArgument("The data is empty: there is nothing to predict.")
         to_host = active.to_host
         if len(results) == 1:
-            return tree.map_structure(lambda a: np.asarray(to_host(a)), results[0])
+            (result,) = results
+            if type(result) in active.native:
+                return np.asarray(to_host(result))
+            return tree.map_structure(lambda a: np.asarray(to_host(a)), result)
         return tree.map_structure(
             lambda *parts: np.concatenate([to_host(p) for p in parts]), *results
         )

@@ -79,7 +79,7 @@ def surround(x: Any, pads: windows.Pairs, value: float = 0) -> Any:
         shape.append(n + lo + hi)
         inside.append(slice(lo, lo + n))
     shape.append(x.shape[-1])
-    out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    out = np.full(shape, value, x.dtype)
     out[tuple(inside)] = x
     return out
 
@@ -199,7 +199,8 @@ def _biased_convolution_pullback(
     g: Any, kept: Any, wanted: Any, x: Any, kernel: Any, bias: Any, *how: Any
 ) -> Any:
     dx, dk, *rest = _convolution_pullback(g, kept, wanted, x, kernel, *how)
-    db = np.add.reduce(g.reshape(-1, g.shape[-1])) if wanted[2] else None
+    flat = g.reshape(-1, g.shape[-1])
+    db = np.ones(len(flat), g.dtype) @ flat if wanted[2] else None  # BLAS sums columns faster
     return dx, dk, db, *rest
 
 
