@@ -25,6 +25,27 @@ INSTALLED = [name for name in ALL if backends.installed(name)]
 
 def pytest_addoption(parser):
     parser.addoption("--backend", action="append", help="only these backends")
+    parser.addoption(
+        "--complete", action="store_true", help="what is skipped for want of a library fails"
+    )
+
+
+def _want_of_library(config, report):
+    if config.getoption("--complete") and report.skipped and any(
+        text in str(report.longrepr) for text in ("could not import", "is not installed")
+    ):
+        report.outcome = "failed"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    return _want_of_library(item.config, (yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return _want_of_library(collector.config, (yield))
 
 
 def pytest_report_header(config):

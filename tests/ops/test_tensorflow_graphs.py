@@ -8,7 +8,7 @@ import pytest
 import kerasish as keras
 from kerasish import backends, ops
 
-pytestmark = pytest.mark.skipif(not backends.installed("tensorflow"), reason="tensorflow")
+pytestmark = pytest.mark.skipif(not backends.installed("tensorflow"), reason="tensorflow is not installed")
 X = np.arange(1.0, 13, dtype="float32").reshape(3, 4)
 FUNCTIONS = {
     "pad": lambda x: [ops.pad(x, ((2, 1), (0, 3)), mode=m) for m in ("reflect", "symmetric", "edge", "wrap")],
