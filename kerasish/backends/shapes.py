@@ -68,9 +68,11 @@ def resolve(newshape: Sequence[Any], size: Any) -> tuple[Any, ...]:
 
 def is_array_index(k: Any) -> bool:
     """Whether one item of a key is an array (NumPy's "advanced" indexing)."""
-    return getattr(k, "shape", None) is not None and (
-        len(k.shape) > 0 or str(k.dtype).endswith("bool")
-    )
+    return getattr(k, "shape", None) is not None and (len(k.shape) > 0 or _is_bool(k))
+
+
+def _is_bool(k: Any) -> bool:
+    return "bool" in str(k.dtype)  # "torch.bool", "<dtype: 'bool'>'
 
 
 def expand_key(key: Any, ndim: int) -> list[Any]:
@@ -103,7 +105,7 @@ def axes_taken(k: Any) -> int:
     """How many of the array's axes one item of a key stands for."""
     if k is None:
         return 0
-    return len(k.shape) if is_array_index(k) and str(k.dtype).endswith("bool") else 1
+    return len(k.shape) if is_array_index(k) and _is_bool(k) else 1
 
 
 def together(arrays: Sequence[bool]) -> bool:
@@ -112,9 +114,13 @@ def together(arrays: Sequence[bool]) -> bool:
     return not where or where[-1] - where[0] == len(where) - 1
 
 
+def _is_sequence(x: Any) -> bool:
+    return isinstance(x, list | tuple) or np.ndim(x) > 0
+
+
 def section_bounds(size: Any, indices_or_sections: Any) -> list[tuple[Any, Any]]:
     """Where each of the pieces that `split` makes of an axis begins and ends."""
-    if np.ndim(indices_or_sections) == 0:
+    if not _is_sequence(indices_or_sections):
         n = int(indices_or_sections)
         if n < 1 or size is None or size % n:
             raise ShapeError(
@@ -122,4 +128,5 @@ def section_bounds(size: Any, indices_or_sections: Any) -> list[tuple[Any, Any]]
                 "ones give the indices to cut at, or use array_split."
             )
         return [(i * (size // n), (i + 1) * (size // n)) for i in range(n)]
-    return list(itertools.pairwise([0, *map(int, indices_or_sections), size]))
+    cuts = [i if hasattr(i, "dtype") else int(i) for i in indices_or_sections]
+    return list(itertools.pairwise([0, *cuts, size]))

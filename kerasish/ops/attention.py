@@ -10,8 +10,9 @@ from kerasish.errors import ShapeError
 from kerasish.ops.activation import softmax
 from kerasish.ops.contraction import einsum
 from kerasish.ops.core import cast
+from kerasish.ops.core import dtype as dtype_of
 from kerasish.ops.core import shape as shape_of
-from kerasish.ops.numpy import arange, expand_dims, logical_and, repeat, tanh, where
+from kerasish.ops.numpy import arange, expand_dims, logical_and, power, repeat, tanh, where
 
 __all__ = ["dot_product_attention"]
 
@@ -48,9 +49,13 @@ def dot_product_attention(
     """
     shapes = [tuple(t.shape) for t in (query, key, value)]
     (q, k, v) = shapes
+
+    def same(a: Any, b: Any) -> bool:
+        return all(m == n or None in (m, n) for m, n in zip(a, b, strict=True))
+
     fits = (
-        len(q) == len(k) == len(v) == 4 and k[:3] == v[:3] and q[3] == k[3]
-        and q[2] % k[2] == 0 and (q[0] == k[0] or None in (q[0], k[0]))
+        len(q) == len(k) == len(v) == 4 and same(k[:3], v[:3]) and same(q[::3], k[::3])
+        and (None in (q[2], k[2]) or q[2] % k[2] == 0)
     )  # fmt: skip
     if not fits:
         raise ShapeError(
@@ -61,7 +66,8 @@ def dot_product_attention(
     if mask is not None:
         mask = cast(mask, "bool")
     if scale is None:
-        scale = q[3] ** -0.5
+        size = shape_of(query)[3]
+        scale = power(cast(size, dtype_of(query)), -0.5) if q[3] is None else size**-0.5
     return _attention(
         query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap, flash_attention
     )
@@ -73,8 +79,8 @@ def _attention(
     soft_cap: float | None, flash: bool | None,
 ) -> Any:  # fmt: skip
     dtype = backends.active.dtype_of(query)
-    groups = query.shape[2] // key.shape[2]
-    if groups > 1:
+    groups = shape_of(query)[2] // shape_of(key)[2]
+    if None in (query.shape[2], key.shape[2]) or groups > 1:
         key, value = repeat(key, groups, axis=2), repeat(value, groups, axis=2)
     # Scaled first, lest half precision overflow in the product.
     scores = einsum("btnh,bsnh->bnts", scale * query, key)

@@ -101,7 +101,7 @@ def view_as_complex(x: Any) -> Any:
     >>> keras.ops.view_as_complex([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [(1+2j), (3+4j)]
     """
-    if not len(x.shape) or x.shape[-1] != 2:
+    if not len(x.shape) or x.shape[-1] not in (2, None):
         raise ShapeError(
             "ops.view_as_complex: the last axis holds the real and the imaginary part, so its "
             f"size must be 2; got shape {tuple(x.shape)}."

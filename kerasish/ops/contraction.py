@@ -197,7 +197,7 @@ def cross(
         axisa = axisb = axisc = axis
     x1, x2 = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
     sizes = x1.shape[-1], x2.shape[-1]
-    if not {*sizes} <= {2, 3}:
+    if not {*sizes} <= {2, 3, None}:  # one that is unknown must be 3
         raise ShapeError(f"cross: vectors have 2 or 3 components, got {sizes[0]} and {sizes[1]}.")
 
     def minor(i: int, j: int) -> Any:
@@ -208,7 +208,7 @@ def cross(
     if sizes == (2, 2):
         return minor(0, 1)
     x1, x2 = (
-        x if x.shape[-1] == 3 else pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, 1)])
+        x if x.shape[-1] != 2 else pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, 1)])
         for x in (x1, x2)
     )
     return moveaxis(stack([minor(1, 2), minor(2, 0), minor(0, 1)], -1), -1, axisc)
@@ -268,7 +268,16 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
         raise InvalidArgument(f"correlate: mode is 'valid', 'same' or 'full', got {mode!r}.")
     if not dtype(x1).startswith(("float", "bfloat", "complex")):
         x1, x2 = cast(x1, "float32"), cast(x2, "float32")
-    n, m = x1.shape[0], x2.shape[0]
+    (n,), (m,) = shape(x1), shape(x2)
+    if not (isinstance(n, int) and isinstance(m, int)):  # cut out of the full one
+        around = ops.zeros_like(x2[1:])
+        whole = _slide(ops.concatenate([around, x1, around]), ops.conj(x2))
+        short, long = ops.minimum(n, m), ops.maximum(n, m)
+        start, size = {
+            "full": (0, n + m - 1), "valid": (short - 1, long - short + 1),
+            "same": (ops.where(ops.less_equal(m, n), (m - 1) // 2, n // 2), long),
+        }[mode]
+        return whole[start : start + size]
     if m > n:  # the roles exchanged give the conjugate backwards
         return flip(ops.conj(correlate(x2, x1, mode)))
     before = {"valid": 0, "same": m // 2, "full": m - 1}[mode]
@@ -279,9 +288,25 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
 @op
 def _slide(x: Any, window: Any) -> Any:
     """The dot product of a shorter vector with each stretch of a longer one."""
-    n, m = x.shape[0], window.shape[0]
-    places = np.arange(n - m + 1)[:, None] + np.arange(m)
-    return _einsum("ij,j->i", [ops.take(x, places.astype("int32")), window])
+    (n,), (m,) = shape(x), shape(window)
+    first = ops.expand_dims(ops.arange(n - m + 1, dtype="int32"), 1)
+    places = ops.add(first, ops.arange(m, dtype="int32"))
+    return _einsum("ij,j->i", [ops.take(x, places), window])
+
+
+def _broadcast_shapes(shapes: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """As NumPy's; a size may be a tensor."""
+    if all(isinstance(n, int) for sizes in shapes for n in sizes):
+        return np.broadcast_shapes(*shapes)
+    rank = max(map(len, shapes))
+    aligned = [(1,) * (rank - len(sizes)) + sizes for sizes in shapes]
+
+    def common(n: Any, m: Any) -> Any:
+        if isinstance(n, int) and n == 1:
+            return m
+        return n if isinstance(m, int) and m == 1 else ops.maximum(n, m)
+
+    return tuple(functools.reduce(common, sizes) for sizes in zip(*aligned, strict=True))
 
 
 # Patterns
@@ -436,7 +461,7 @@ def vectorize(
             for name, n in zip(core, tuple(shape(x))[cut:], strict=True):
                 if size.setdefault(name, n) != n:
                     raise ShapeError(f"vectorize: axis {name!r} has sizes {size[name]} and {n}.")
-        loop = np.broadcast_shapes(*loops)
+        loop = _broadcast_shapes(loops)
         if not loop:
             return call(arrays)
         flat = [

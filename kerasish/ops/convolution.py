@@ -154,11 +154,8 @@ def _convolve(
     return to_first(y) if first else y
 
 
-def _channels(name: str, inputs: Any, data_format: str | None) -> int:
-    channels = inputs.shape[1 if channels_first(name, data_format) else -1]
-    if channels is None:
-        raise ShapeError(f"{name}: the number of channels of inputs {describe(inputs)} is unknown.")
-    return channels
+def _channels(name: str, inputs: Any, data_format: str | None) -> int | None:
+    return inputs.shape[1 if channels_first(name, data_format) else -1]
 
 
 @op(float="inputs kernel")
@@ -204,7 +201,7 @@ def _checked(
     rank = spatial_rank("conv", inputs)
     _check_kernel("conv", "kernel", kernel, rank, "(*window, channels / groups, filters)")
     c, (width, filters) = _channels("conv", inputs, data_format), kernel.shape[-2:]
-    if c % width or filters % (c // width):
+    if None not in (c, width, filters) and (c % width or filters % (c // width)):
         raise ShapeError(
             f"conv: inputs {describe(inputs)} have {c} channels, kernel {describe(kernel)} takes "
             f"{width} and gives {filters}. Expected a kernel for {c} channels, or for an equal "
@@ -237,12 +234,12 @@ def depthwise_conv(
     _check_kernel("depthwise_conv", "kernel", kernel, rank, "(*window, channels, multiplier)")
     c = _channels("depthwise_conv", inputs, data_format)
     *window, channels, multiplier = kernel.shape
-    if channels != c:
+    if c is not None and channels != c:
         raise ShapeError(
             f"depthwise_conv: inputs {describe(inputs)} have {c} channels, kernel "
             f"{describe(kernel)} is for {channels}. Expected (*window, {c}, multiplier)."
         )
-    kernel = reshape(kernel, (*window, 1, c * multiplier))
+    kernel = reshape(kernel, (*window, 1, channels * multiplier))
     return _convolve(
         "depthwise_conv", inputs, kernel, strides, padding, data_format, dilation_rate
     )
@@ -308,7 +305,7 @@ def conv_transpose(
     name = "conv_transpose"
     rank = spatial_rank(name, inputs)
     _check_kernel(name, "kernel", kernel, rank, "(*window, filters, channels)")
-    if (c := _channels(name, inputs, data_format)) != kernel.shape[-1]:
+    if (c := _channels(name, inputs, data_format)) not in (None, kernel.shape[-1]):
         raise ShapeError(
             f"{name}: inputs {describe(inputs)} have {c} channels, kernel {describe(kernel)} is "
             f"for {kernel.shape[-1]}. Expected (*window, filters, {c})."
@@ -376,10 +373,10 @@ def unfold(
         raise ShapeError(f"unfold: x is {describe(x)}. Expected (batch, channels, height, width).")
     window, spread, around, step = _fold_arguments("unfold", kernel_size, dilation, padding, stride)
     x = pad(x, ((0, 0), (0, 0), *((p, p) for p in around)))
-    b, c, *sizes = x.shape
+    b, c, *sizes = shape(x)
     places = [(n - reach(k, d)) // s + 1
               for n, k, d, s in zip(sizes, window, spread, step, strict=True)]  # fmt: skip
-    if min(places) < 1:
+    if any(isinstance(n, int) and n < 1 for n in places):
         raise ShapeError(
             f"unfold: a window of {window}, dilation {spread}, does not fit into images of "
             f"{tuple(sizes)} with their padding."
@@ -419,13 +416,16 @@ def fold(
     sizes = per_axis("fold", "output_size", output_size, 2)
     places = [(n + 2 * p - reach(k, d)) // s + 1
               for n, p, k, d, s in zip(sizes, around, window, spread, step, strict=True)]
-    if len(x.shape) != 3 or x.shape[1] % math.prod(window) or x.shape[2] != math.prod(places):
+    if (
+        len(x.shape) != 3 or (x.shape[1] or 0) % math.prod(window)
+        or x.shape[2] not in (None, math.prod(places))
+    ):
         raise ShapeError(
             f"fold: x is {describe(x)}. For images of {sizes} expected (batch, channels * "
             f"{math.prod(window)}, {math.prod(places)}): a row for each value of the window, a "
             "column for each place."
         )
-    b, c = x.shape[0], x.shape[1] // math.prod(window)
+    b, c = shape(x)[0], shape(x)[1] // math.prod(window)
     x = reshape(x, (b, c, *window, *places))
     total: Any = 0
     for i in range(window[0]):
@@ -448,15 +448,15 @@ def _fold_arguments(name: str, window: Any, dilation: Any, padding: Any, stride:
 
 def _spread(x: Any, axis: int, stride: int, start: int, size: int) -> Any:
     """Along one axis, `x` at `start`, `start + stride`, ... of zeros."""
-    shape = list(x.shape)
-    n = shape[axis]
+    sizes = list(shape(x))
+    n = sizes[axis]
     if stride > 1:
-        widths = [(0, 0)] * (len(shape) + 1)
+        widths = [(0, 0)] * (len(sizes) + 1)
         widths[axis + 1] = (0, stride - 1)
-        x = pad(reshape(x, (*shape[: axis + 1], 1, *shape[axis + 1 :])), widths)
-        x = reshape(x, (*shape[:axis], n * stride, *shape[axis + 1 :]))
+        x = pad(reshape(x, (*sizes[: axis + 1], 1, *sizes[axis + 1 :])), widths)
+        x = reshape(x, (*sizes[:axis], n * stride, *sizes[axis + 1 :]))
         x = x[(*[slice(None)] * axis, slice(0, (n - 1) * stride + 1))]
-    widths = [(0, 0)] * len(shape)
+    widths = [(0, 0)] * len(sizes)
     widths[axis] = (start, size - start - (n - 1) * stride - 1)
     return pad(x, widths)
 
@@ -513,7 +513,7 @@ def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") 
     r, first = _block_arguments("depth_to_space", x, block_size, data_format)
     b, *sizes = shape(x)
     h, w, c = (*sizes[1:], sizes[0]) if first else sizes
-    if c % (r * r):
+    if isinstance(c, int) and c % (r * r):
         raise ShapeError(
             f"depth_to_space: block_size={r} needs a number of channels that {r * r} divides, "
             f"got {c}."

@@ -17,8 +17,6 @@ from kerasish.ops.manipulation import (
     expand_dims,
     moveaxis,
     reshape,
-    split,
-    squeeze,
 )  # fmt: skip
 
 __all__ = [
@@ -163,7 +161,7 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
             "or 'min'."
         )
     depth = indices.shape[-1]
-    if depth > len(inputs.shape):
+    if depth is not None and depth > len(inputs.shape):
         raise ShapeError(
             f"scatter_update: indices of depth {depth} (the size of their last axis) into a tensor "
             f"of {len(inputs.shape)} axes."
@@ -295,13 +293,10 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
     >>> keras.ops.isin([1, 2, 3], [3, 1]).tolist()
     [True, False, True]
     """
-    if 0 in x2.shape:
-        found = ops.zeros(shape(x1), "bool")
-    else:
-        known = sort(x2, None)
-        last = ops.subtract(ops.size(known), 1)
-        places = ops.minimum(searchsorted(known, x1), last)
-        found = ops.equal(take(known, places), x1)
+    known = sort(x2, None)
+    places = searchsorted(known, x1)
+    found = ops.equal(take(ops.pad(known, (0, 1)), places), x1)
+    found = ops.logical_and(found, ops.less(places, ops.size(known)))  # not the one from padding
     return ops.logical_not(found) if invert else found
 
 
@@ -448,13 +443,20 @@ def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tupl
     rows = reshape(x, (-1, 1)) if axis is None else moveaxis(x, axis, 0)
     rest = shape(rows)[1:]
     rows = reshape(rows, (shape(rows)[0], -1))
-    n = shape(rows)[0]
+    n, columns = shape(rows)[0], 1 if axis is None else shape(rows)[1]
     order = ops.arange(n, dtype="int32")
-    for column in reversed(split(rows, rows.shape[1], 1)):
-        order = take(order, argsort(take(squeeze(column, 1), order)))
+
+    def sorted_by(column: Any, order: Any) -> Any:
+        return take(order, argsort(take(take(rows, column, 1), order)))
+
+    if isinstance(columns, int):
+        for column in reversed(range(columns)):
+            order = sorted_by(column, order)
+    else:
+        order = ops.fori_loop(0, columns, lambda i, x: sorted_by(columns - 1 - i, x), order)
     ordered = take(rows, order, 0)
     differs = ops.any(ops.not_equal(ordered[1:], ordered[:-1]), axis=1)
-    begins = concatenate([ops.ones((min(n, 1),), "bool"), differs], 0)
+    begins = concatenate([ops.ones_like(order[:1], "bool"), differs], 0)
     run = ops.subtract(ops.cumsum(cast(begins, "int32")), 1)
     inverse = scatter(expand_dims(order, 1), run, (n,))
     (starts,) = nonzero(begins)
@@ -463,7 +465,7 @@ def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tupl
     values = take(ordered, starts, 0)
     if size is not None:
         found = shape(values)[0]
-        missing = max(size - found, 0)
+        missing = max(size - found, 0) if isinstance(found, int) else ops.maximum(size - found, 0)
         first = ops.broadcast_to(index[:1], (missing,))
         filler = cast(ops.full((missing, *shape(values)[1:]), fill_value), dtype(values))
         values = concatenate([values[:size], filler], 0)

@@ -84,7 +84,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     >>> keras.ops.cholesky_inverse([[2.0, 0.0], [0.0, 4.0]]).tolist()
     [[0.25, 0.0], [0.0, 0.0625]]
     """
-    inverse = _solve_triangular(x, eye(x.shape[-1], dtype=backends.active.dtype_of(x)), not upper)
+    inverse = _solve_triangular(x, eye(shape(x)[-1], dtype=backends.active.dtype_of(x)), not upper)
     adjoint = _hermitian(inverse)
     return matmul(inverse, adjoint) if upper else matmul(adjoint, inverse)
 

@@ -122,7 +122,7 @@ def sparse_categorical_crossentropy(
     [1.3863, 0.6931]
     """
     rank = len(output.shape)
-    if rank and len(target.shape) == rank and target.shape[axis] == 1:
+    if rank and len(target.shape) == rank and target.shape[axis] in (1, None):
         target = squeeze(target, axis)
     wanted = tuple(d for i, d in enumerate(output.shape) if i != axis % rank) if rank else None
     if wanted is None or len(target.shape) != len(wanted) or any(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -323,9 +322,13 @@ def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0)
     [[1, 2], [3]]
     """
     if np.ndim(indices_or_sections) == 0:
-        least, more = divmod(x.shape[axis], indices_or_sections)
-        sizes = [least + 1] * more + [least] * (indices_or_sections - more - 1)
-        indices_or_sections = list(itertools.accumulate(sizes))
+        n = shape(x)[axis_of(axis, len(x.shape))]
+        # The first pieces are one longer: piece i ends where i, or n % sections, of them do.
+        least, more = n // indices_or_sections, n % indices_or_sections
+        smaller = min if isinstance(n, int) else ops.minimum
+        indices_or_sections = [
+            i * least + smaller(i, more) for i in range(1, indices_or_sections)
+        ]
     return split(x, indices_or_sections, axis)
 
 

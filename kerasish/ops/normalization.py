@@ -26,7 +26,7 @@ def _wide(x: Any) -> Any:
 
 def _along(parameter: Any, axes: Sequence[int], rank: int) -> Any:
     """A parameter with a size for each of `axes`, shaped to broadcast over the others."""
-    sizes = iter(parameter.shape)
+    sizes = iter(ops.shape(parameter))
     return ops.reshape(parameter, [next(sizes) if a in axes else 1 for a in range(rank)])
 
 
@@ -35,7 +35,9 @@ def _for_axes(name: str, argument: str, p: Any, x: Any, axes: Sequence[int]) -> 
     if p is None:
         return None
     expected = tuple(x.shape[a] for a in axes)
-    if tuple(p.shape) != expected and None not in expected:
+    if len(p.shape) != len(expected) or any(
+        n != m and None not in (n, m) for n, m in zip(p.shape, expected, strict=True)
+    ):
         raise ShapeError(
             f"{name}: {argument} is {describe(p)}, x {describe(x)}. Normalizing over axes "
             f"{tuple(axes)} expected {argument} of shape {expected}."
@@ -153,7 +155,8 @@ def _group_norm(
     """Each sample (along the first axis) normalized over groups of the channels along `axis`."""
     rank = len(x.shape)
     axis = axis_of(axis, rank)
-    before, c, after = ops.shape(x)[:axis], x.shape[axis], ops.shape(x)[axis + 1 :]
+    sizes = ops.shape(x)
+    before, c, after = sizes[:axis], sizes[axis], sizes[axis + 1 :]
     apart = ops.reshape(x, (*before, groups, c // groups, *after))
     axes = tuple(a for a in range(1, rank + 1) if a != axis)
     y = ops.reshape(_layer_norm(apart, None, None, axes, epsilon), (*before, c, *after))

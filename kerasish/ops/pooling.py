@@ -9,8 +9,7 @@ import numpy as np
 
 from kerasish import backends, ops
 from kerasish.backends import windows
-from kerasish.core.op import describe, op
-from kerasish.errors import InvalidArgument
+from kerasish.core.op import op
 from kerasish.ops.convolution import (
     channels_first,
     known_padding,
@@ -142,17 +141,12 @@ def _adaptive(
     first = channels_first(name, data_format)
     x = inputs
     for axis, m in enumerate(wanted, 2 if first else 1):
-        n = x.shape[axis]
-        if n is None:
-            raise InvalidArgument(
-                f"{name}: the spatial sizes of {describe(inputs)} must be known to divide them "
-                f"into {wanted}."
-            )
-        if n % m == 0:
+        n = ops.shape(x)[axis]
+        if isinstance(n, int) and n % m == 0:
             before, after = ops.shape(x)[:axis], ops.shape(x)[axis + 1 :]
             x = reduce(ops.reshape(x, (*before, m, n // m, *after)), axis + 1)
         else:
-            place = np.arange(m)
+            place = ops.arange(m, dtype="int32")
             x = ragged(x, axis, place * n // m, -(-(place + 1) * n // m))
     return x
 
@@ -176,9 +170,10 @@ def adaptive_average_pool(
     """
 
     def ragged(x: Any, axis: int, start: Any, stop: Any) -> Any:
-        at = np.arange(x.shape[axis])[:, None]
-        share = ((at >= start) & (at < stop)) / (stop - start)
-        y = ops.matmul(ops.moveaxis(x, axis, -1), ops.cast(share, ops.dtype(x)))
+        at = ops.expand_dims(ops.arange(ops.shape(x)[axis], dtype="int32"), 1)
+        inside = ops.logical_and(ops.greater_equal(at, start), ops.less(at, stop))
+        share = ops.divide(*(ops.cast(part, ops.dtype(x)) for part in (inside, stop - start)))
+        y = ops.matmul(ops.moveaxis(x, axis, -1), share)
         return ops.moveaxis(y, -1, axis)
 
     return _adaptive(
@@ -205,8 +200,10 @@ def adaptive_max_pool(
 
     def ragged(x: Any, axis: int, start: Any, stop: Any) -> Any:
         # Short windows take their last value again, which changes no maximum.
-        at = np.minimum(start[:, None] + np.arange((stop - start).max()), stop[:, None] - 1)
-        return ops.max(ops.take(x, at.astype("int32"), axis), axis + 1)
+        longest = ops.shape(x)[axis] // start.shape[0] + 2
+        start, stop = ops.expand_dims(start, 1), ops.expand_dims(stop, 1)
+        at = ops.minimum(start + ops.arange(longest, dtype="int32"), stop - 1)
+        return ops.max(ops.take(x, at, axis), axis + 1)
 
     return _adaptive(
         "adaptive_max_pool", inputs, output_size, data_format,

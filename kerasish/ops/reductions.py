@@ -716,16 +716,17 @@ def _quantile(
         picked = _BETWEEN[method](*ends, cast(subtract(place, low), dtype))
     gone = all(lost, -1) if skip_nan else any(lost, -1)
     picked = where(gone, math.nan, picked)
-    picked = ops.reshape(picked, (*q.shape, *[sizes[i] for i in kept]))
+    picked = ops.reshape(picked, (*ops.shape(q), *[sizes[i] for i in kept]))
     if not keepdims:
         return picked
-    return ops.reshape(picked, (*q.shape, *[1 if i in axes else sizes[i] for i in range(rank)]))
+    whole = [1 if i in axes else n for i, n in enumerate(sizes)]
+    return ops.reshape(picked, (*ops.shape(q), *whole))
 
 
 def _pick(lanes: Any, place: Any) -> Any:
     """`lanes[..., place]` with a row of places for every quantile: (quantiles, lanes' axes)."""
     place = cast(ops.maximum(place, 0), "int32")
     place = ops.moveaxis(place, 0, -1)
-    shape = (*ops.shape(lanes)[:-1], place.shape[-1])
+    shape = (*ops.shape(lanes)[:-1], ops.shape(place)[-1])
     picked = ops.take_along_axis(lanes, ops.broadcast_to(place, shape), axis=-1)
     return ops.moveaxis(picked, -1, 0)

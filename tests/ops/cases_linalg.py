@@ -14,7 +14,7 @@ def symmetric(a):
 
 
 def definite(a):
-    return ops.matmul(a, t(a)) + ops.eye(a.shape[-1], dtype=a.dtype)
+    return ops.matmul(a, t(a)) + ops.eye(ops.shape(a)[-1], dtype=a.dtype)
 
 
 def np_definite(a):

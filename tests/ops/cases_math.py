@@ -211,4 +211,4 @@ case("logdet", x(2, 3, 3), ref=lambda a: np.linalg.slogdet(a @ a.mT + np.eye(3))
 def _definite(a):
     from kerasish import ops
 
-    return ops.matmul(a, ops.swapaxes(a, -1, -2)) + ops.eye(a.shape[-1], dtype=a.dtype)
+    return ops.matmul(a, ops.swapaxes(a, -1, -2)) + ops.eye(ops.shape(a)[-1], dtype=a.dtype)

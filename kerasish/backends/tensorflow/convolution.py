@@ -25,7 +25,7 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any
         return _conv(x[:, None], kernel[None], (1, *strides), padding, (1, *dilation))[:, 0]
     if len(strides) == 2:
         return tf.nn.conv2d(x, kernel, strides, padding.upper(), dilations=dilation)
-    count = x.shape[-1] // kernel.shape[-2]
+    count = (x.shape[-1] or kernel.shape[-2]) // kernel.shape[-2]
     parts = [
         tf.nn.conv3d(a, k, (1, *strides, 1), padding.upper(), dilations=(1, *dilation, 1))
         for a, k in zip(tf.split(x, count, -1), tf.split(kernel, count, -1), strict=True)

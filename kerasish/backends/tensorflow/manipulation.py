@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import math
 from typing import Any
 
 import numpy as np
@@ -91,7 +90,12 @@ def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
 def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Any:
     if None not in (x.shape[axis1], x.shape[axis2]):
         return bodies["diagonal"](x, offset, axis1, axis2)
-    return tf.linalg.diag_part(bodies["moveaxis"](x, (axis1, axis2), (-2, -1)), k=offset)
+    x = bodies["moveaxis"](x, (axis1, axis2), (-2, -1))
+    *batch, rows, columns = shape(x)
+    below, above = max(-offset, 0), max(offset, 0)
+    at = tf.range(tf.minimum(rows - below, columns - above))
+    flat = tf.reshape(x, (*batch, rows * columns))
+    return tf.gather(flat, (at + below) * columns + at + above, axis=-1)
 
 
 def _unstack(x: Any, num: int, axis: int) -> list[Any]:
@@ -201,9 +205,11 @@ def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
     order = [a for a in range(ndim) if a != axis] + [axis]
     x, indices = tf.transpose(x, order), tf.transpose(indices, order)
     common = tf.broadcast_static_shape(x.shape[:-1], indices.shape[:-1])
-    if common.is_fully_defined():
-        x = tf.broadcast_to(x, (*common, shape(x)[-1]))
-        indices = tf.broadcast_to(indices, (*common, shape(indices)[-1]))
+    if not common.is_fully_defined():
+        dynamic = tf.broadcast_dynamic_shape(tf.shape(x)[:-1], tf.shape(indices)[:-1])
+        common = [dynamic[i] if n is None else n for i, n in enumerate(common)]
+    x = tf.broadcast_to(x, (*common, shape(x)[-1]))
+    indices = tf.broadcast_to(indices, (*common, shape(indices)[-1]))
     out = tf.gather(x, indices, axis=-1, batch_dims=ndim - 1)
     return tf.transpose(out, np.argsort(order))
 
@@ -232,18 +238,19 @@ _SCATTER = {
 
 
 def _scatter(inputs: Any, indices: Any, updates: Any, reduction: str | None) -> Any:
-    depth = indices.shape[-1]
-    sizes = shape(inputs)
-    indices = _inside(indices, tf.stack(sizes[:depth]))
-    updates = tf.broadcast_to(updates, (*shape(indices)[:-1], *sizes[depth:]))
+    depth = shape(indices)[-1]
+    sizes = tf.stack(shape(inputs))
+    front, rest = sizes[:depth], sizes[depth:]
+    indices = _inside(indices, front)
+    updates = tf.broadcast_to(updates, tf.concat([tf.shape(indices)[:-1], rest], 0))
     if reduction != "mul":
         return _SCATTER[reduction](inputs, indices, updates)
-    strides = [math.prod(sizes[a + 1 : depth]) for a in range(depth)]
+    strides = tf.math.cumprod(front, exclusive=True, reverse=True)
     flat = tf.reduce_sum(indices * tf.cast(strides, indices.dtype), -1)
-    rows = math.prod(sizes[:depth])
     factors = tf.math.unsorted_segment_prod(
-        tf.reshape(updates, (-1, *sizes[depth:])), tf.reshape(flat, (-1,)), rows
-    )
+        tf.reshape(updates, tf.concat([[-1], rest], 0)), tf.reshape(flat, (-1,)),
+        tf.reduce_prod(front),
+    )  # fmt: skip
     return inputs * tf.reshape(factors, sizes)
 
 
