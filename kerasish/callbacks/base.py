@@ -183,14 +183,11 @@ class CallbackList:
             for c in self.callbacks
         )
 
-    def progress(self, step: int, logs: Callable[[], dict[str, Any]]) -> None:
-        """A training batch went by that only the progress bar may want to show."""
-        if self._progress is not None:
-            self._progress.advance(step, logs)
-
-    def test_progress(self, step: int, logs: Callable[[], dict[str, Any]]) -> None:
-        if self._progress is not None and self._progress.testing:
-            self._progress.advance(step, logs)
+    def progress(self, kind: str, step: int, logs: Callable[[], dict[str, Any]]) -> None:
+        """A batch went by that only the progress bar may want to show."""
+        bar = self._progress
+        if bar is not None and (kind == "train" or bar.testing):
+            bar.advance(step, logs)
 
     def __iter__(self) -> Any:
         return iter(self.callbacks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -233,7 +233,7 @@ class Layer(Operation):
                 elif how == "values":
                     stack.extend(reversed(list(x.values())))
 
-    def _parts(self) -> tuple[list[Variable], list[Layer], list[Any]]:
+    def _tracked(self) -> tuple[list[Variable], list[Layer], list[Any]]:
         """(variables, layers, metrics and seed generators) of this layer itself, each once, in the
         order in which they were made."""
         variables, layers, holders = {}, {}, {}
@@ -244,7 +244,7 @@ class Layer(Operation):
             kind[id(x)] = x
         return list(variables.values()), list(layers.values()), list(holders.values())
 
-    def _walk(self) -> Iterator[tuple[Layer, tuple[list[Variable], list[Layer], list[Any]]]]:
+    def _walk_layers(self) -> Iterator[tuple[Layer, tuple[list[Variable], list[Layer], list[Any]]]]:
         """This layer and all layers in it, each once and with its parts, outer ones first."""
         seen = set()
         stack = [self]
@@ -252,25 +252,25 @@ class Layer(Operation):
             layer = stack.pop()
             if id(layer) not in seen:
                 seen.add(id(layer))
-                parts = layer._parts()
+                parts = layer._tracked()
                 yield layer, parts
                 stack.extend(reversed(parts[1]))
 
     def _own_variables(self) -> list[Variable]:
         """Variables of this layer itself, in the order in which they were made."""
-        return self._parts()[0]
+        return self._tracked()[0]
 
     @property
     def _layers(self) -> list[Layer]:
-        return self._parts()[1]
+        return self._tracked()[1]
 
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
-        found = [layer for layer, _ in self._walk()] if recursive else [self, *self._layers]
+        found = [layer for layer, _ in self._walk_layers()] if recursive else [self, *self._layers]
         return found if include_self else found[1:]
 
     def _holders(self) -> list[Any]:
         """Metrics and seed generators of this layer and the layers in it."""
-        return _unique([x for _, (_, _, holders) in self._walk() for x in holders])
+        return _unique([x for _, (_, _, holders) in self._walk_layers() for x in holders])
 
     @property
     def variables(self) -> list[Variable]:
@@ -282,7 +282,7 @@ class Layer(Operation):
     def weights(self) -> list[Variable]:
         """The weights of this layer and the layers in it."""
         return _unique([
-            v for _, (variables, _, _) in self._walk()
+            v for _, (variables, _, _) in self._walk_layers()
             for v in sorted(variables, key=lambda v: not v._trainable)
         ])
 
@@ -293,7 +293,7 @@ class Layer(Operation):
 
         def visit(layer: Layer) -> None:
             if layer._trainable:
-                variables, layers, _ = layer._parts()
+                variables, layers, _ = layer._tracked()
                 found.extend(v for v in variables if v.trainable)
                 for inner in layers:
                     visit(inner)
@@ -393,13 +393,17 @@ class Layer(Operation):
                 f"Layer {self.name!r} has {len(own)} weights, got {len(weights)} arrays."
                 + ("" if self.built else " It is not built yet: call it or build(shape) first.")
             )
-        for v, value in zip(own, weights, strict=True):
+        self._assign_all(own, weights)
+
+    def _assign_all(self, variables: list[Variable], values: Sequence[Any]) -> None:
+        """Assigns arrays to variables; where one does not fit, none is changed."""
+        for v, value in zip(variables, values, strict=True):
             if tuple(np.shape(value)) != tuple(v.shape):
                 raise ShapeError(
-                    f"Layer {self.name!r}: weight {v.path!r} has shape {v.shape}, got an array of "
-                    f"shape {tuple(np.shape(value))}. No weight was changed."
+                    f"Layer {self.name!r}: variable {v.path!r} has shape {tuple(v.shape)}, got an "
+                    f"array of shape {tuple(np.shape(value))}. Nothing was changed."
                 )
-        for v, value in zip(own, weights, strict=True):
+        for v, value in zip(variables, values, strict=True):
             v.assign(value)
 
     def count_params(self) -> int:
@@ -898,15 +902,7 @@ class Layer(Operation):
                 f"Layer {self.name!r} has {len(own)} variables, the file has {len(store.keys())}."
                 f"{hint}"
             )
-        values = [store[str(i)] for i in range(len(own))]
-        for v, value in zip(own, values, strict=True):
-            if tuple(np.shape(value)) != tuple(v.shape):
-                raise ShapeError(
-                    f"Layer {self.name!r}: variable {v.name!r} has shape {tuple(v.shape)}, the "
-                    f"file has {tuple(np.shape(value))}."
-                )
-        for v, value in zip(own, values, strict=True):
-            v.assign(value)
+        self._assign_all(own, [store[str(i)] for i in range(len(own))])
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs; the arguments of `__init__` unless a class says otherwise."""

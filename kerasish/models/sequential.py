@@ -91,8 +91,8 @@ class Sequential(Model):
         stack = self._stack
         return stack[1:] if stack and isinstance(stack[0], InputLayer) else stack[:]
 
-    def _parts(self) -> tuple[list[Any], list[Layer], list[Any]]:
-        variables, _, holders = super()._parts()
+    def _tracked(self) -> tuple[list[Any], list[Layer], list[Any]]:
+        variables, _, holders = super()._tracked()
         return variables, list(self._stack), holders
 
     @property

@@ -25,6 +25,7 @@ class Steps:
     def __init__(self) -> None:
         self.__dict__.update(
             optimizer=None, loss=None, compiled=False, stop_training=False,
+            stop_evaluating=False, stop_predicting=False,
             run_eagerly=False, steps_per_execution=1, jit_compile="auto",
             auto_scale_loss=True, _compile_config=None, _compiled_steps={}, _objective=None,
             _measures=None, _weighted_given=None, _loss_tracker=None, _fit_count=0, history=None,

@@ -88,28 +88,16 @@ class Trainer(Steps):
         self._initial_epoch = initial_epoch
         callbacks.on_train_begin()
         initial_epoch = self._initial_epoch  # a backup may have come back
-        wants_batches = callbacks.wants_batches("train")
         together = self.steps_per_execution
-        if together == 1 and not wants_batches and steps:
+        if together == 1 and steps and not callbacks.wants_batches("train"):
             together = _worth_looping(reader, step, first, steps, (epochs - initial_epoch) * steps)
         try:
             for epoch in range(initial_epoch, epochs):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
-                result = None
-                done = 0
-                for n, run in _dispatches(reader, step, epoch, limit, together):
-                    if wants_batches:
-                        callbacks.on_train_batch_begin(done)
-                    result = run()
-                    done += n
-                    if wants_batches:
-                        callbacks.on_train_batch_end(done - 1, self._logs(result))
-                    else:
-                        callbacks.progress(done - 1, lambda r=result: self._logs(r))
-                    if self.stop_training:
-                        break
-                else:
+                dispatches = _dispatches(reader, step, epoch, limit, together)
+                result, done = self._run(dispatches, "train", callbacks)
+                if not self.stop_training:
                     self._check_steps(reader, done, limit)
                 logs = self._logs(result)
                 if validation_data is not None and _validates(epoch, validation_freq):
@@ -133,6 +121,26 @@ class Trainer(Steps):
                 self.optimizer.finalize_variable_values(self.trainable_variables)
         callbacks.on_train_end(logs)
         return self.history
+
+    def _run(self, dispatches: Any, kind: str, callbacks: Any) -> tuple[Any, int]:
+        """What the last step gave and how many there were; callbacks see each dispatch."""
+        wanted = callbacks.wants_batches(kind)
+        begin = getattr(callbacks, f"on_{kind}_batch_begin")
+        end = getattr(callbacks, f"on_{kind}_batch_end")
+        stop = "stop_training" if kind == "train" else "stop_evaluating"
+        result, done = None, 0
+        for n, run in dispatches:
+            if wanted:
+                begin(done)
+            result = run()
+            done += n
+            if wanted:
+                end(done - 1, self._logs(result))
+            else:
+                callbacks.progress(kind, done - 1, lambda r=result: self._logs(r))
+            if getattr(self, stop):
+                break
+        return result, done
 
     def _check_steps(self, reader: Any, done: int, limit: int | None) -> None:
         if done == 0:
@@ -204,21 +212,10 @@ class Trainer(Steps):
         callbacks = self._callback_list(callbacks, verbose, 1, total, training=False)
         self.reset_metrics()
         callbacks.on_test_begin()
-        wants_batches = callbacks.wants_batches("test")
-        result = None
+        self.stop_evaluating = False
         with backends.active.inference():
-            done = 0
-            for n, run in _dispatches(reader, step, 0, limit, self.steps_per_execution):
-                if wants_batches:
-                    callbacks.on_test_batch_begin(done)
-                result = run()
-                done += n
-                if wants_batches:
-                    callbacks.on_test_batch_end(done - 1, self._logs(result))
-                else:
-                    callbacks.test_progress(done - 1, lambda r=result: self._logs(r))
-                if self.stop_training and getattr(self, "stop_evaluating", False):
-                    break
+            dispatches = _dispatches(reader, step, 0, limit, self.steps_per_execution)
+            result, _ = self._run(dispatches, "test", callbacks)
         logs = self._logs(result)
         callbacks.on_test_end(logs)
         if return_dict:
@@ -258,6 +255,7 @@ class Trainer(Steps):
             callbacks.on_predict_begin()
         results = []
         active = backends.active
+        self.stop_predicting = False
         with active.inference():
             for i, batch in enumerate(batches):
                 if quiet:
@@ -266,6 +264,8 @@ class Trainer(Steps):
                 callbacks.on_predict_batch_begin(i)
                 results.append(step(batch))
                 callbacks.on_predict_batch_end(i, {"outputs": results[-1]})
+                if self.stop_predicting:
+                    break
         if not quiet:
             callbacks.on_predict_end()
         if not results:

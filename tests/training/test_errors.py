@@ -95,7 +95,7 @@ def test_set_weights_checks_before_it_writes():
     model = classifier()
     weights = model.get_weights()
     bad = [w + 1 for w in weights[:-1]] + [np.zeros(7)]
-    with pytest.raises(errors.ShapeError, match="No weight was changed"):
+    with pytest.raises(errors.ShapeError, match="Nothing was changed"):
         model.set_weights(bad)
     for a, b in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
