@@ -63,8 +63,8 @@ def circle(
 def ctc(y_true: Any, y_pred: Any) -> Any:
     """Connectionist temporal classification: minus the log-probability of a label sequence.
 
-    Class 0 is the blank; the first dimension of the labels is `batch`, all of their length
-    counts, and so do all time steps.
+    Class 0 is the blank, and fills up the rows of labels that are shorter than others; all
+    time steps count.
 
     Args:
         y_true: class numbers, `(batch, labels)`.
@@ -77,12 +77,9 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.cast(y_true, "int32")
-    batch, time, _ = ops.shape(y_pred)
-    length = ops.shape(y_true)[1]
-    whole = ops.ones_like(y_true[:, 0])
-    return ops.ctc_loss(
-        y_true, y_pred, ops.multiply(whole, length), ops.multiply(whole, time), mask_index=0
-    )
+    lengths = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), 1)
+    steps = ops.multiply(ops.ones_like(lengths), ops.shape(y_pred)[1])
+    return ops.ctc_loss(y_true, y_pred, lengths, steps, mask_index=0)
 
 
 class Circle(LossFunctionWrapper):

@@ -147,10 +147,10 @@ class Metric:
         >>> float(mean.stateless_result(state))
         1.5
         """
-        variables = self.variables
-        with StatelessScope(self._bound(variables, metric_variables)) as scope:
+        with StatelessScope(self._bound(self.variables, metric_variables)) as scope:
             self.update_state(*args, **kwargs)
-        return [scope.get_current_value(v) for v in variables]
+        # A metric that waited for its first batch has variables by now.
+        return [scope.get_current_value(v) for v in self.variables]
 
     def stateless_result(self, metric_variables: Any) -> Any:
         """The measure of a given state; changes nothing."""

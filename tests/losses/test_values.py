@@ -284,3 +284,11 @@ def test_circle_with_references(backend):
     )
     close(losses.circle(LABEL, EMB, LABEL[:3], EMB[:3], remove_diagonal=False, gamma=5.0),
           theirs, 1e-4)  # fmt: skip
+
+
+def test_ctc_of_labels_filled_up_with_blanks(backend):
+    logits = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    ctc_losses = losses.CTC(reduction="none")
+    short = ctc_losses(np.array([[2, 1]]), logits[:1])
+    both = ctc_losses(np.array([[2, 1, 0], [3, 1, 2]]), logits)
+    assert backends.to_host(both)[0] == pytest.approx(float(backends.to_host(short)[0]), rel=1e-5)

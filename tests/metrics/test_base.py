@@ -306,3 +306,11 @@ def test_get():
         metrics.get("acuracy")
     with pytest.raises(ValueError):
         metrics.get(5)
+
+
+def test_a_metric_that_waits_for_its_first_batch_can_be_stateless(backend):
+    metric = metrics.F1Score()
+    state = metric.stateless_update_state([], HOT, PROB)
+    state = metric.stateless_update_state(state, HOT, PROB)
+    once = metrics.F1Score()
+    np.testing.assert_allclose(host(metric.stateless_result(state)), host(once(HOT, PROB)))

@@ -510,3 +510,12 @@ def test_get():
         optimizers.get("adm")
     with pytest.raises(ImportError, match=r"keras.optimizers.Adam"):
         optimizers.legacy.Adam()
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_gradients_of_another_dtype_than_their_variable(backend, name):
+    variable = Variable(np.ones(3), dtype="float64")
+    optimizer = getattr(optimizers, name)(0.25)
+    optimizer.apply([backends.active.convert(np.ones(3, "float32"))], [variable])
+    assert variable.dtype == "float64"
+    assert variable.numpy()[0] < 0.76

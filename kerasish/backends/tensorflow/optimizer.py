@@ -40,6 +40,7 @@ def _update(group: Group, grads: Sequence[Any], hyper: Any, decay: Any) -> None:
     hyper, decay = leafwise.in_dtype((hyper, decay), group.dtype)
     for variable, grad, held in zip(group.params, grads, group.slots, strict=True):
         param = variable.value
+        grad = grad if grad.dtype == param.dtype else tf.cast(grad, param.dtype)
         if decay is not None:
             param.assign_sub(param * decay)
         kernel(group.settings, param.handle, grad, [s.value.handle for s in held], hyper)

@@ -32,7 +32,11 @@ def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None
             return leafwise.apply_rule(group, grads, hyper, decay)
         slots = [_values(held) for held in zip(*group.slots, strict=True)]
         # The kernels walk memory in order: a gradient must lie as its parameter does.
-        grads = [g if g.is_contiguous() else g.contiguous() for g in grads]
+        dtype = params[0].dtype
+        grads = [
+            g if g.is_contiguous() and g.dtype is dtype else g.to(dtype).contiguous()
+            for g in grads
+        ]
         kernel(group.settings, params, grads, slots, hyper, decay)
 
 
