@@ -16,7 +16,7 @@ autocast: str | None = None
 memory: int | None = None
 """How many bytes the variables that are made now may still take, or `None` for any number."""
 
-_names: list[str] = []
+_names: list[tuple[str, Any]] = []
 _uids: dict[str, int] = {}
 
 
@@ -58,28 +58,37 @@ def take_memory(path: str, size: int) -> None:
 class name_scope:
     """Prefixes the paths of variables that are made inside a `with` block.
 
+    Args:
+        name: the prefix.
+        caller: whose scope it is; an object that opens its scope within it stays in it.
+
     >>> import kerasish as keras
     >>> with keras.name_scope("encoder"):
     ...     keras.Variable([1.0], name="gain").path
     'encoder/gain'
     """
 
-    def __init__(self, name: str, **kwargs: Any):
+    def __init__(self, name: str, caller: Any = None, **kwargs: Any):
         if not isinstance(name, str) or "/" in name:
             raise InvalidArgument(f"A scope name is a string without '/', got {name!r}.")
         self.name = name
+        self.caller = caller
 
     def __enter__(self) -> name_scope:
-        _names.append(self.name)
+        # Whoever opens its own scope again is already in it.
+        self._opened = self.caller is None or not _names or _names[-1][1] is not self.caller
+        if self._opened:
+            _names.append((self.name, self.caller))
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        _names.pop()
+        if self._opened:
+            _names.pop()
 
 
 def current_path() -> str:
     """The joined names of the scopes around the caller."""
-    return "/".join(_names)
+    return "/".join(name for name, _ in _names)
 
 
 def get_uid(prefix: str = "") -> int:

@@ -58,6 +58,7 @@ class Variable:
         prefix = scope.current_path()
         self.path = f"{prefix}/{name}" if prefix else name
         self._trainable = bool(trainable)
+        self._born_trainable = self._trainable  # its place among the weights, also when frozen
         self._autocast = bool(autocast)
         self.aggregation = aggregation or "none"
         self.synchronization = synchronization

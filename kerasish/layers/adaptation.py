@@ -195,9 +195,9 @@ class Adaptable(Layer):
     def _own_scope(self) -> Any:
         """The scope of this layer's path, for variables that are made after `build`."""
         with contextlib.ExitStack() as stack:
-            if scope.current_path().rpartition("/")[2] != self.name:
-                for name in self.path.split("/"):
-                    stack.enter_context(scope.name_scope(name))
+            for name in self.path.split("/")[:-1]:
+                stack.enter_context(scope.name_scope(name))
+            stack.enter_context(scope.name_scope(self.name, caller=self))
             yield
 
     def _saved_variables(self) -> list[Variable]:

@@ -283,7 +283,7 @@ class Layer(Operation):
         """The weights of this layer and the layers in it."""
         return _unique([
             v for _, (variables, _, _) in self._walk_layers()
-            for v in sorted(variables, key=lambda v: not v._trainable)
+            for v in sorted(variables, key=lambda v: not v._born_trainable)
         ])
 
     @property
@@ -366,9 +366,7 @@ class Layer(Operation):
         dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        with scope.name_scope(self.name) if scope.current_path().rpartition("/")[2] != (
-            self.name
-        ) else _nothing():
+        with scope.name_scope(self.name, caller=self):
             variable = Variable(
                 initializers.get(initializer), shape=shape, dtype=dtype, trainable=trainable,
                 autocast=autocast, aggregation=aggregation, name=name,
@@ -376,6 +374,9 @@ class Layer(Operation):
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints_module.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
+        if not self._trainable:  # frozen, until the layer is thawed
+            variable._made_trainable = variable.trainable
+            variable.trainable = False
         self._variables.append(variable)
         return variable
 
@@ -450,7 +451,7 @@ class Layer(Operation):
         """Makes the weights for an input shape; called once, before the first `call`."""
         if any(not layer.built for layer in self._layers):
             shapes = args or tuple(kwargs.values())
-            with scope.name_scope(self.name):
+            with scope.name_scope(self.name, caller=self):
                 self._trace_call(shapes)
         self.built = True
 
@@ -488,7 +489,7 @@ class Layer(Operation):
         parameters = list(inspect.signature(own).parameters.values())[1:]
         names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD
                  and p.kind is not p.VAR_POSITIONAL]
-        with scope.name_scope(self.name):
+        with scope.name_scope(self.name, caller=self):
             if own is Layer.build:
                 self.built = True
             elif len(names) <= 1 and (single or len(shapes) == 1 or names != []):
@@ -666,7 +667,7 @@ class Layer(Operation):
             if self._called and not self._has_unbuilt:
                 outputs = self.call(*args, **kwargs)
             else:
-                with scope.name_scope(self.name):
+                with scope.name_scope(self.name, caller=self):
                     outputs = self.call(*args, **kwargs)
                 self._called = True
                 self._has_unbuilt = any(not x.built for x in self._flatten_layers(False))
@@ -818,7 +819,7 @@ class Layer(Operation):
         compute = self.compute_dtype
         scope.autocast = compute if self.autocast and compute != self.variable_dtype else None
         try:
-            with scope.name_scope(self.name):
+            with scope.name_scope(self.name, caller=self):
                 return self.call(*args, **kwargs)
         except KerasishError as error:
             self._say_where(error, {"inputs": args[0]} if args else {})
@@ -886,7 +887,7 @@ class Layer(Operation):
 
     def _saved_variables(self) -> list[Variable]:
         """The layer's own variables in the order in which files have them."""
-        return sorted(self._own_variables(), key=lambda v: not v._trainable)
+        return sorted(self._own_variables(), key=lambda v: not v._born_trainable)
 
     def save_own_variables(self, store: Any) -> None:
         """Writes this layer's own variables into a mapping of arrays."""
@@ -972,14 +973,14 @@ def _tracked_build(build: Any) -> Any:
         if self._building:  # super().build() of a subclass
             return build(self, *args, **kwargs)
         self._building = True
+        self._path = self._path or "/".join(filter(None, (scope.current_path(), self.name)))
         try:
-            with backends.concrete():
+            with scope.name_scope(self.name, caller=self), backends.concrete():
                 result = build(self, *args, **kwargs)
         finally:
             self._building = False
         self.built = True
         self._build_shapes = {**dict(zip(parameters, args, strict=False)), **kwargs}
-        self._path = self._path or "/".join(filter(None, (scope.current_path(), self.name)))
         self._after_build()
         return result
 
@@ -1009,11 +1010,6 @@ def _argument_config(name: str, value: Any) -> Any:
     if name.endswith("activation") and callable(value):
         return activations.serialize(value)
     return serialize_keras_object(value)
-
-
-class _nothing:
-    def __enter__(self) -> None: ...
-    def __exit__(self, *exc: Any) -> None: ...
 
 
 def _is_metric(x: Any) -> bool:

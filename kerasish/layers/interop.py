@@ -52,7 +52,7 @@ class _Foreign(Layer):
             backends.load(self.engine).to_host(value), trainable=trainable and self.trainable,
             name=name.replace("/", "."),
         )
-        variable._made_trainable = trainable
+        variable._made_trainable = variable._born_trainable = trainable
         return variable
 
 

@@ -259,7 +259,7 @@ class Model(Trainer, Layer):
         shape = _tuples(input_shape)
         self._build_shapes = {"input_shape": shape}
         self._path = self._path or self.name
-        with scope.name_scope(self.name), backends.concrete():
+        with scope.name_scope(self.name, caller=self), backends.concrete():
             self._trace_call([shape])
         self.built = True
 

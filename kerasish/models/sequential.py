@@ -121,7 +121,7 @@ class Sequential(Model):
         from kerasish.core import scope
 
         x = first.output
-        with scope.name_scope(self.name):
+        with scope.name_scope(self.name, caller=self):
             for layer in self.layers:
                 try:
                     x = layer(x)
