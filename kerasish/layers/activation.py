@@ -26,6 +26,11 @@ class _Elementwise(Layer):
 class ReLU(_Elementwise):
     """`max(x, 0)`, optionally capped, leaky and with a threshold.
 
+    Args:
+        max_value: the largest output, `None` for no cap.
+        negative_slope: the slope below the threshold.
+        threshold: `x` is passed from here on, `negative_slope * (x - threshold)` is given below.
+
     >>> import kerasish as keras
     >>> keras.layers.ReLU(max_value=1.0)(keras.ops.array([-1.0, 0.5, 3.0])).tolist()
     [0.0, 0.5, 1.0]
@@ -53,7 +58,17 @@ class ReLU(_Elementwise):
 
 
 class LeakyReLU(_Elementwise):
-    """`x` where positive, `negative_slope * x` elsewhere."""
+    """`x` where positive, `negative_slope * x` elsewhere.
+
+    Maas et al. (2013), https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf
+
+    Args:
+        negative_slope: at least 0.
+
+    >>> import kerasish as keras
+    >>> keras.layers.LeakyReLU(negative_slope=0.5)(keras.ops.array([-2.0, 0.0, 3.0])).tolist()
+    [-1.0, 0.0, 3.0]
+    """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
         if "alpha" in kwargs:
@@ -68,7 +83,18 @@ class LeakyReLU(_Elementwise):
 
 
 class ELU(_Elementwise):
-    """`x` where positive, `alpha * (exp(x) - 1)` elsewhere."""
+    """`x` where positive, `alpha * (exp(x) - 1)` elsewhere.
+
+    Clevert et al. (2015), https://arxiv.org/abs/1511.07289
+
+    Args:
+        alpha: the function tends to `-alpha`.
+
+    >>> import kerasish as keras
+    >>> y = keras.layers.ELU()(keras.ops.array([-1.0, 0.0, 3.0]))
+    >>> [round(v, 2) for v in y.tolist()]
+    [-0.63, 0.0, 3.0]
+    """
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -79,10 +105,18 @@ class ELU(_Elementwise):
 
 
 class PReLU(Layer):
-    """`x` where positive, `alpha * x` elsewhere, with a learned `alpha`.
+    """`x` where positive, `alpha * x` elsewhere, with a learned `alpha` for each feature.
+
+    He et al. (2015), https://arxiv.org/abs/1502.01852
 
     Args:
+        alpha_initializer, alpha_regularizer, alpha_constraint: of `alpha`.
         shared_axes: axes along which `alpha` is shared, such as `[1, 2]` for images.
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.PReLU(alpha_initializer="ones", shared_axes=[1, 2])
+    >>> layer(-keras.ops.ones((1, 8, 8, 3))).shape, layer.alpha.shape
+    ((1, 8, 8, 3), (1, 1, 3))
     """
 
     def __init__(
@@ -118,6 +152,11 @@ class PReLU(Layer):
 
 class Softmax(_Elementwise):
     """Softmax along an axis (or several); masked places get zero.
+
+    Args:
+        axis: the axis or axes that sum to 1.
+
+    Called with `mask` (booleans, of the input's shape or of its first axes), false is masked.
 
     >>> import kerasish as keras
     >>> keras.layers.Softmax()(keras.ops.zeros((1, 4))).tolist()

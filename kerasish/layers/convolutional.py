@@ -190,12 +190,15 @@ class _PlainConv(_Conv):
 
 
 class Conv1D(_PlainConv):
-    """Convolution along the steps of `(batch, steps, channels)`.
+    """Convolution along the steps: `(batch, steps, channels)` -> `(batch, new_steps, filters)`.
 
     Args:
         filters: the number of output channels.
-        kernel_size, strides, dilation_rate: sizes in steps.
+        kernel_size, strides, dilation_rate: sizes in steps; strides and dilation_rate above 1 do
+            not go together.
         padding: "valid", "same", or "causal" (sees no future step).
+        data_format: "channels_last", or "channels_first" for `(batch, channels, steps)`; the
+            configured one by default.
         groups: channels are split in that many independent groups.
         (the rest as in `Dense`)
 
@@ -208,7 +211,19 @@ class Conv1D(_PlainConv):
 
 
 class Conv2D(_PlainConv):
-    """Convolution of images `(batch, rows, columns, channels)`.
+    """Convolution of images: `(batch, rows, columns, channels)` -> `(batch, ..., filters)`.
+
+    LeCun et al. (1989), https://doi.org/10.1162/neco.1989.1.4.541
+
+    Args:
+        filters: the number of output channels.
+        kernel_size, strides, dilation_rate: for rows and columns, or one int for both; strides and
+            dilation_rate above 1 do not go together.
+        padding: "valid" (no padding) or "same" (`ceil(size / strides)` rows and columns).
+        data_format: "channels_last", or "channels_first" for `(batch, channels, rows, columns)`;
+            the configured one by default.
+        groups: channels are split in that many independent groups.
+        (the rest as in `Dense`)
 
     >>> import kerasish as keras
     >>> keras.layers.Conv2D(4, 3, strides=2, padding="same")(keras.ops.ones((2, 8, 8, 3))).shape
@@ -217,7 +232,14 @@ class Conv2D(_PlainConv):
 
 
 class Conv3D(_PlainConv):
-    """Convolution of volumes `(batch, depth, rows, columns, channels)`."""
+    """Convolution of volumes: `(batch, depth, rows, columns, channels)` -> `(batch, ..., filters)`.
+
+    Args: as in `Conv2D`, sizes of one or three ints.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Conv3D(4, (1, 3, 3))(keras.ops.ones((2, 8, 8, 8, 3))).shape
+    (2, 8, 6, 6, 4)
+    """
 
     dims = 3
 
@@ -284,13 +306,32 @@ class _ConvTranspose(_Conv):
 
 
 class Conv1DTranspose(_ConvTranspose):
-    """Transposed convolution: enlarges the steps by the strides."""
+    """Transposed convolution: enlarges the steps by the strides.
+
+    `(batch, steps, channels)` -> `(batch, new_steps, filters)`: `steps * strides` new steps; with
+    "valid" padding as many more as the kernel is longer than the strides.
+
+    Args:
+        output_padding: chooses another length: with "valid" padding `(steps - 1) * strides +
+            kernel_size + output_padding`, with "same" `2 * (kernel_size // 2)` less. Smaller than
+            the strides.
+        (the rest as in `Conv1D`, without "causal" and groups)
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.Conv1DTranspose(4, 3, strides=2, padding="same")
+    >>> layer(keras.ops.ones((2, 5, 8))).shape
+    (2, 10, 4)
+    """
 
     dims = 1
 
 
 class Conv2DTranspose(_ConvTranspose):
-    """Transposed convolution of images.
+    """Transposed convolution of images, a `Conv2D` run backwards: enlarges by the strides.
+
+    Zeiler et al. (2010), https://doi.org/10.1109/CVPR.2010.5539957
+
+    Args: as in `Conv1DTranspose`, sizes of one or two ints.
 
     >>> import kerasish as keras
     >>> keras.layers.Conv2DTranspose(2, 3, strides=2, padding="same")(
@@ -300,7 +341,14 @@ class Conv2DTranspose(_ConvTranspose):
 
 
 class Conv3DTranspose(_ConvTranspose):
-    """Transposed convolution of volumes."""
+    """Transposed convolution of volumes `(batch, depth, rows, columns, channels)`.
+
+    Args: as in `Conv1DTranspose`, sizes of one or three ints.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Conv3DTranspose(2, 2, strides=2)(keras.ops.ones((1, 3, 4, 5, 3))).shape
+    (1, 6, 8, 10, 2)
+    """
 
     dims = 3
 
@@ -360,13 +408,31 @@ class _DepthwiseConv(_Conv):
 
 
 class DepthwiseConv1D(_DepthwiseConv):
-    """One kernel for each channel of `(batch, steps, channels)`."""
+    """One kernel for each channel: `(batch, steps, c)` -> `(batch, new_steps, c * multiplier)`.
+
+    Args:
+        depth_multiplier: how many kernels, and output channels, for each input channel.
+        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of the kernels.
+        (the rest as in `Conv1D`)
+
+    >>> import kerasish as keras
+    >>> keras.layers.DepthwiseConv1D(3, depth_multiplier=2)(keras.ops.ones((2, 10, 4))).shape
+    (2, 8, 8)
+    """
 
     dims = 1
 
 
 class DepthwiseConv2D(_DepthwiseConv):
-    """One kernel for each channel of images."""
+    """One kernel for each channel of images `(batch, rows, columns, channels)`.
+
+    Args: as in `DepthwiseConv1D`, sizes of one or two ints.
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False)
+    >>> layer(keras.ops.ones((2, 8, 8, 4))).shape, layer.kernel.shape
+    ((2, 8, 8, 4), (3, 3, 4, 1))
+    """
 
 
 class _SeparableConv(_Conv):
@@ -421,13 +487,35 @@ class _SeparableConv(_Conv):
 
 
 class SeparableConv1D(_SeparableConv):
-    """A depthwise convolution followed by one of kernel size 1, along steps."""
+    """A depthwise convolution along steps, then one of kernel size 1 that mixes the channels.
+
+    `(batch, steps, channels)` -> `(batch, new_steps, filters)`.
+
+    Args:
+        depth_multiplier: channels between the two for each input channel.
+        depthwise_initializer, pointwise_initializer, ...: of the two kernels.
+        (the rest as in `Conv1D`)
+
+    >>> import kerasish as keras
+    >>> keras.layers.SeparableConv1D(6, 3)(keras.ops.ones((2, 10, 4))).shape
+    (2, 8, 6)
+    """
 
     dims = 1
 
 
 class SeparableConv2D(_SeparableConv):
-    """A depthwise convolution followed by one of kernel size 1, of images."""
+    """A depthwise convolution of images, then one of kernel size 1 that mixes the channels.
+
+    Chollet (2016), https://arxiv.org/abs/1610.02357
+
+    Args: as in `SeparableConv1D`, sizes of one or two ints.
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.SeparableConv2D(6, 3, strides=2, padding="same")
+    >>> layer(keras.ops.ones((2, 8, 8, 4))).shape, layer.count_params()
+    ((2, 4, 4, 6), 66)
+    """
 
 
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D

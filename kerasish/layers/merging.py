@@ -67,7 +67,9 @@ class Merge(Layer):
 
 
 class Add(Merge):
-    """The elementwise sum of a list of tensors.
+    """The elementwise sum of a list of tensors, whose sizes are equal or 1 along each axis.
+
+    A tensor of lower rank gets axes of size 1 after the batch; so with all of these layers.
 
     >>> import kerasish as keras
     >>> keras.layers.Add()([keras.ops.ones((1, 2)), keras.ops.ones((1, 2))]).tolist()
@@ -79,7 +81,12 @@ class Add(Merge):
 
 
 class Subtract(Merge):
-    """The first tensor minus the second."""
+    """The first tensor minus the second: a list of exactly two, of shapes as in `Add`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Subtract()([keras.ops.array([[3, 5]]), keras.ops.array([[1, 1]])]).tolist()
+    [[2, 4]]
+    """
 
     def build(self, input_shape: Any) -> None:
         if len(_list_of_shapes(self, input_shape)) != 2:
@@ -91,14 +98,24 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The elementwise product of a list of tensors."""
+    """The elementwise product of a list of tensors, of shapes as in `Add`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Multiply()([keras.ops.array([[3, 5]]), keras.ops.array([[2]])]).tolist()
+    [[6, 10]]
+    """
 
     def _merge(self, a: Any, b: Any) -> Any:
         return ops.multiply(a, b)
 
 
 class Average(Merge):
-    """The elementwise mean of a list of tensors."""
+    """The elementwise mean of a list of tensors, of shapes as in `Add`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Average()([keras.ops.array([[3.0]]), keras.ops.array([[4.0]])]).tolist()
+    [[3.5]]
+    """
 
     def _merge(self, a: Any, b: Any) -> Any:
         return ops.add(a, b)
@@ -108,21 +125,34 @@ class Average(Merge):
 
 
 class Maximum(Merge):
-    """The elementwise maximum of a list of tensors."""
+    """The elementwise maximum of a list of tensors, of shapes as in `Add`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Maximum()([keras.ops.array([[3, 5]]), keras.ops.array([[4, 1]])]).tolist()
+    [[4, 5]]
+    """
 
     def _merge(self, a: Any, b: Any) -> Any:
         return ops.maximum(a, b)
 
 
 class Minimum(Merge):
-    """The elementwise minimum of a list of tensors."""
+    """The elementwise minimum of a list of tensors, of shapes as in `Add`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Minimum()([keras.ops.array([[3, 5]]), keras.ops.array([[4, 1]])]).tolist()
+    [[3, 1]]
+    """
 
     def _merge(self, a: Any, b: Any) -> Any:
         return ops.minimum(a, b)
 
 
 class Concatenate(Merge):
-    """A list of tensors joined along an axis.
+    """A list of tensors joined along an axis; the sizes of the other axes must be equal.
+
+    Args:
+        axis: the axis, counted with the batch.
 
     >>> import kerasish as keras
     >>> keras.layers.Concatenate()([keras.ops.ones((2, 3)), keras.ops.ones((2, 1))]).shape
@@ -174,11 +204,20 @@ class Concatenate(Merge):
 
 
 class Dot(Layer):
-    """The product of two tensors summed over an axis of each.
+    """The product of two tensors, summed over an axis of each, for every sample.
+
+    The output has the batch, the other axes of the first and those of the second; at least two.
 
     Args:
-        axes: the axis, or the axis of each, to sum over.
+        axes: the axis, or the axis of each, to sum over; not 0, the batch.
         normalize: whether the tensors are scaled to length 1 first (cosine similarity).
+
+    >>> import kerasish as keras
+    >>> x, y = keras.ops.array([[3.0, 4.0]]), keras.ops.array([[4.0, 3.0]])
+    >>> keras.layers.Dot(axes=1)([x, y]).tolist()
+    [[24.0]]
+    >>> round(keras.layers.Dot(axes=1, normalize=True)([x, y]).item(), 2)
+    0.96
     """
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any):
@@ -245,40 +284,80 @@ def _list_of_shapes(layer: Layer, shapes: Any) -> list[tuple[int | None, ...]]:
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:
-    """The sum of a list of tensors, as a layer."""
+    """`Add(**kwargs)` of the list `inputs`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.add([keras.ops.array([[1, 2]]), keras.ops.array([[3, 4]])]).tolist()
+    [[4, 6]]
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Any, **kwargs: Any) -> Any:
-    """The difference of two tensors, as a layer."""
+    """`Subtract(**kwargs)` of the list `inputs`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.subtract([keras.ops.array([[1, 2]]), keras.ops.array([[3, 5]])]).tolist()
+    [[-2, -3]]
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Any, **kwargs: Any) -> Any:
-    """The product of a list of tensors, as a layer."""
+    """`Multiply(**kwargs)` of the list `inputs`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.multiply([keras.ops.array([[1, 2]]), keras.ops.array([[3, 4]])]).tolist()
+    [[3, 8]]
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Any, **kwargs: Any) -> Any:
-    """The mean of a list of tensors, as a layer."""
+    """`Average(**kwargs)` of the list `inputs`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.average([keras.ops.array([[1.0]]), keras.ops.array([[4.0]])]).tolist()
+    [[2.5]]
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Any, **kwargs: Any) -> Any:
-    """The maximum of a list of tensors, as a layer."""
+    """`Maximum(**kwargs)` of the list `inputs`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.maximum([keras.ops.array([[1, 5]]), keras.ops.array([[3, 4]])]).tolist()
+    [[3, 5]]
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Any, **kwargs: Any) -> Any:
-    """The minimum of a list of tensors, as a layer."""
+    """`Minimum(**kwargs)` of the list `inputs`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.minimum([keras.ops.array([[1, 5]]), keras.ops.array([[3, 4]])]).tolist()
+    [[1, 4]]
+    """
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """A list of tensors joined along an axis, as a layer."""
+    """`Concatenate(axis, **kwargs)` of the list `inputs`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.concatenate([keras.ops.array([[1, 2]]), keras.ops.array([[3]])]).tolist()
+    [[1, 2, 3]]
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """The product of two tensors summed over axes, as a layer."""
+    """`Dot(axes, **kwargs)` of the two `inputs`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.dot([keras.ops.ones((2, 3, 4)), keras.ops.ones((2, 5, 4))], axes=2).shape
+    (2, 3, 5)
+    """
     return Dot(axes=axes, **kwargs)(inputs)

@@ -68,10 +68,14 @@ class BatchNormalization(_Affine):
         momentum: of the running averages.
         epsilon: added to the variance.
         center, scale: whether to learn an offset (beta) and a scale (gamma).
+        beta_initializer, gamma_initializer, beta_regularizer, ...: of these two.
+        moving_mean_initializer, moving_variance_initializer: of the running averages.
         renorm, renorm_clipping, renorm_momentum: batch renormalization
             (https://arxiv.org/abs/1702.03275): corrects the batch's statistics towards the
             running ones, clipped to `rmax`, `rmin`, `dmax`.
         synchronized: combine the statistics of all replicas of a distributed model.
+
+    The output has the shape of the input.
 
     >>> import kerasish as keras
     >>> layer = keras.layers.BatchNormalization()
@@ -257,6 +261,17 @@ class RMSNormalization(Layer):
     """Divides each sample by the root mean square of its features and scales the result.
 
     Zhang and Sennrich (2019), https://arxiv.org/abs/1910.07467
+
+    Args:
+        axis: the axis or axes of the features; the learned scale has their sizes.
+        epsilon: added to the mean of the squares.
+
+    The output has the shape of the input.
+
+    >>> import kerasish as keras
+    >>> y = keras.layers.RMSNormalization()(keras.ops.array([[1.0, 7.0]]))
+    >>> [round(v, 2) for v in y[0].tolist()]
+    [0.2, 1.4]
     """
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any):
@@ -290,8 +305,18 @@ class GroupNormalization(_Affine):
     Wu and He (2018), https://arxiv.org/abs/1803.08494
 
     Args:
-        groups: the number of groups; -1 is one for each channel (instance normalization).
+        groups: the number of groups; -1 is one for each channel (instance normalization). The
+            channels must be a multiple of it, else a `ShapeError` is raised.
         axis: the channel axis.
+        epsilon: added to the variance.
+        center, scale, ...: as in `BatchNormalization`.
+
+    The output has the shape of the input.
+
+    >>> import kerasish as keras
+    >>> y = keras.layers.GroupNormalization(groups=2)(keras.ops.array([[1.0, 3.0, 10.0, 30.0]]))
+    >>> [round(v, 2) for v in y[0].tolist()]
+    [-1.0, 1.0, -1.0, 1.0]
     """
 
     def __init__(
@@ -343,7 +368,18 @@ class GroupNormalization(_Affine):
 
 
 class UnitNormalization(Layer):
-    """Scales each sample to length 1 along an axis."""
+    """Scales each sample to length 1 along an axis.
+
+    Args:
+        axis: the axis or axes whose squares sum to 1.
+
+    The output has the shape of the input.
+
+    >>> import kerasish as keras
+    >>> y = keras.layers.UnitNormalization()(keras.ops.array([[3.0, 4.0]]))
+    >>> [round(v, 2) for v in y[0].tolist()]
+    [0.6, 0.8]
+    """
 
     def __init__(self, axis: Any = -1, **kwargs: Any):
         super().__init__(**kwargs)
@@ -365,6 +401,16 @@ class SpectralNormalization(Wrapper):
 
     Miyato et al. (2018), https://arxiv.org/abs/1802.05957; the value is followed by power
     iterations, one (or `power_iterations`) for each training step.
+
+    Args:
+        layer: a layer with a `kernel` or `embeddings`.
+        power_iterations: an int > 0; more follow the singular value more closely.
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.SpectralNormalization(keras.layers.Dense(2), power_iterations=20)
+    >>> y = layer(keras.ops.ones((1, 3)), training=True)
+    >>> round(float(keras.ops.norm(layer.layer.kernel, ord=2)), 2)
+    1.0
     """
 
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any):

@@ -55,7 +55,20 @@ class _MaxPool(_Pool):
 
 
 class MaxPooling1D(_MaxPool):
-    """The maximum over windows of steps."""
+    """The maximum over windows of steps: `(batch, steps, d)` -> `(batch, windows, d)`.
+
+    Args:
+        pool_size: the window's size in steps.
+        strides: from one window to the next; by default `pool_size`, windows side by side.
+        padding: "valid" (whole windows only) or "same" (`ceil(steps / strides)` windows).
+        data_format: "channels_last", or "channels_first" for `(batch, d, steps)`; the configured
+            one by default.
+        name: the layer's name.
+
+    >>> import kerasish as keras
+    >>> keras.layers.MaxPooling1D(2)(keras.ops.array([[[1.0], [5.0], [3.0], [4.0]]])).tolist()
+    [[[5.0], [4.0]]]
+    """
 
     dims = 1
 
@@ -67,7 +80,11 @@ class MaxPooling1D(_MaxPool):
 
 
 class MaxPooling2D(_MaxPool):
-    """The maximum over windows of images.
+    """The maximum over windows of images `(batch, rows, columns, channels)`.
+
+    Args:
+        pool_size: the window's rows and columns, or one int for both.
+        strides, padding, data_format, name: as in `MaxPooling1D`, strides of one or two ints.
 
     >>> import kerasish as keras
     >>> keras.layers.MaxPooling2D()(keras.ops.ones((1, 6, 6, 2))).shape
@@ -82,7 +99,16 @@ class MaxPooling2D(_MaxPool):
 
 
 class MaxPooling3D(_MaxPool):
-    """The maximum over windows of volumes."""
+    """The maximum over windows of volumes `(batch, depth, rows, columns, channels)`.
+
+    Args:
+        pool_size: the window's three sizes, or one int for all.
+        strides, padding, data_format, name: as in `MaxPooling1D`, strides of one or three ints.
+
+    >>> import kerasish as keras
+    >>> keras.layers.MaxPooling3D(2, strides=1)(keras.ops.ones((1, 4, 4, 4, 3))).shape
+    (1, 3, 3, 3, 3)
+    """
 
     dims = 3
 
@@ -98,17 +124,41 @@ class _AveragePool(_Pool):
 
 
 class AveragePooling1D(_AveragePool):
-    """The mean over windows of steps."""
+    """The mean over windows of steps; padded places do not count.
+
+    Args:
+        pool_size, strides, padding, data_format, name: as in `MaxPooling1D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.AveragePooling1D(2)(keras.ops.array([[[1.0], [5.0], [3.0], [4.0]]])).tolist()
+    [[[3.0], [3.5]]]
+    """
 
     dims = 1
 
 
 class AveragePooling2D(_AveragePool):
-    """The mean over windows of images."""
+    """The mean over windows of images; padded places do not count.
+
+    Args:
+        pool_size, strides, padding, data_format, name: as in `MaxPooling2D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.AveragePooling2D(3, padding="same")(keras.ops.ones((1, 7, 7, 2))).shape
+    (1, 3, 3, 2)
+    """
 
 
 class AveragePooling3D(_AveragePool):
-    """The mean over windows of volumes."""
+    """The mean over windows of volumes; padded places do not count.
+
+    Args:
+        pool_size, strides, padding, data_format, name: as in `MaxPooling3D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.AveragePooling3D((1, 2, 2))(keras.ops.ones((1, 4, 4, 4, 3))).shape
+    (1, 4, 2, 2, 3)
+    """
 
     dims = 3
 
@@ -143,7 +193,23 @@ class _GlobalAverage(_GlobalPool):
 
 
 class GlobalAveragePooling1D(_GlobalAverage):
-    """The mean over all steps (over the unmasked ones where there is a mask)."""
+    """The mean over all steps, over the unmasked ones where there is a mask.
+
+    `(batch, steps, d)` -> `(batch, d)`.
+
+    Args:
+        data_format: "channels_last", or "channels_first" for `(batch, d, steps)`; the configured
+            one by default.
+        keepdims: whether the steps stay as an axis of size 1.
+
+    >>> import kerasish as keras
+    >>> x = keras.ops.array([[[1.0], [3.0], [8.0]]])
+    >>> keras.layers.GlobalAveragePooling1D()(x).tolist()
+    [[4.0]]
+    >>> mask = keras.ops.array([[True, True, False]])
+    >>> keras.layers.GlobalAveragePooling1D()(x, mask=mask).tolist()
+    [[2.0]]
+    """
 
     dims = 1
 
@@ -165,11 +231,27 @@ class GlobalAveragePooling1D(_GlobalAverage):
 
 
 class GlobalAveragePooling2D(_GlobalAverage):
-    """The mean over rows and columns."""
+    """The mean over rows and columns: `(batch, rows, columns, channels)` -> `(batch, channels)`.
+
+    Args:
+        data_format, keepdims: as in `GlobalAveragePooling1D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.GlobalAveragePooling2D()(keras.ops.ones((2, 4, 4, 3))).shape
+    (2, 3)
+    """
 
 
 class GlobalAveragePooling3D(_GlobalAverage):
-    """The mean over a volume."""
+    """The mean over a volume: `(batch, depth, rows, columns, channels)` -> `(batch, channels)`.
+
+    Args:
+        data_format, keepdims: as in `GlobalAveragePooling1D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.GlobalAveragePooling3D(keepdims=True)(keras.ops.ones((2, 4, 4, 4, 3))).shape
+    (2, 1, 1, 1, 3)
+    """
 
     dims = 3
 
@@ -180,17 +262,41 @@ class _GlobalMax(_GlobalPool):
 
 
 class GlobalMaxPooling1D(_GlobalMax):
-    """The maximum over all steps."""
+    """The maximum over all steps: `(batch, steps, d)` -> `(batch, d)`.
+
+    Args:
+        data_format, keepdims: as in `GlobalAveragePooling1D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.GlobalMaxPooling1D()(keras.ops.array([[[1.0], [3.0], [2.0]]])).tolist()
+    [[3.0]]
+    """
 
     dims = 1
 
 
 class GlobalMaxPooling2D(_GlobalMax):
-    """The maximum over rows and columns."""
+    """The maximum over rows and columns: `(batch, rows, columns, channels)` -> `(batch, channels)`.
+
+    Args:
+        data_format, keepdims: as in `GlobalAveragePooling1D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.GlobalMaxPooling2D()(keras.ops.ones((2, 4, 4, 3))).shape
+    (2, 3)
+    """
 
 
 class GlobalMaxPooling3D(_GlobalMax):
-    """The maximum over a volume."""
+    """The maximum over a volume: `(batch, depth, rows, columns, channels)` -> `(batch, channels)`.
+
+    Args:
+        data_format, keepdims: as in `GlobalAveragePooling1D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.GlobalMaxPooling3D()(keras.ops.ones((2, 4, 4, 4, 3))).shape
+    (2, 3)
+    """
 
     dims = 3
 
@@ -224,33 +330,86 @@ class _AdaptiveMax(_AdaptivePool):
 
 
 class AdaptiveAveragePooling1D(_AdaptiveAverage):
-    """Means over steps, to a given number of them."""
+    """Means over steps, to a given number: `(batch, steps, d)` -> `(batch, output_size, d)`.
+
+    Args:
+        output_size: the number of steps that come out; the windows follow from it and may overlap.
+        data_format: as in `MaxPooling1D`.
+
+    >>> import kerasish as keras
+    >>> x = keras.ops.reshape(keras.ops.arange(6.0), (1, 6, 1))
+    >>> keras.layers.AdaptiveAveragePooling1D(3)(x)[0, :, 0].tolist()
+    [0.5, 2.5, 4.5]
+    """
 
     dims = 1
 
 
 class AdaptiveAveragePooling2D(_AdaptiveAverage):
-    """Means over images, to a given size."""
+    """Means over images, to a given size: `(batch, *output_size, channels)`.
+
+    Args:
+        output_size: rows and columns that come out, or one int for both.
+        data_format: as in `MaxPooling1D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.AdaptiveAveragePooling2D((4, 2))(keras.ops.ones((1, 9, 7, 3))).shape
+    (1, 4, 2, 3)
+    """
 
 
 class AdaptiveAveragePooling3D(_AdaptiveAverage):
-    """Means over volumes, to a given size."""
+    """Means over volumes, to a given size: `(batch, *output_size, channels)`.
+
+    Args:
+        output_size: the three sizes that come out, or one int for all.
+        data_format: as in `MaxPooling1D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.AdaptiveAveragePooling3D(2)(keras.ops.ones((1, 5, 6, 7, 3))).shape
+    (1, 2, 2, 2, 3)
+    """
 
     dims = 3
 
 
 class AdaptiveMaxPooling1D(_AdaptiveMax):
-    """Maxima over steps, to a given number of them."""
+    """Maxima over steps, to a given number: `(batch, steps, d)` -> `(batch, output_size, d)`.
+
+    Args:
+        output_size, data_format: as in `AdaptiveAveragePooling1D`.
+
+    >>> import kerasish as keras
+    >>> x = keras.ops.reshape(keras.ops.arange(6.0), (1, 6, 1))
+    >>> keras.layers.AdaptiveMaxPooling1D(3)(x)[0, :, 0].tolist()
+    [1.0, 3.0, 5.0]
+    """
 
     dims = 1
 
 
 class AdaptiveMaxPooling2D(_AdaptiveMax):
-    """Maxima over images, to a given size."""
+    """Maxima over images, to a given size: `(batch, *output_size, channels)`.
+
+    Args:
+        output_size, data_format: as in `AdaptiveAveragePooling2D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.AdaptiveMaxPooling2D((4, 2))(keras.ops.ones((1, 9, 7, 3))).shape
+    (1, 4, 2, 3)
+    """
 
 
 class AdaptiveMaxPooling3D(_AdaptiveMax):
-    """Maxima over volumes, to a given size."""
+    """Maxima over volumes, to a given size: `(batch, *output_size, channels)`.
+
+    Args:
+        output_size, data_format: as in `AdaptiveAveragePooling3D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.AdaptiveMaxPooling3D(2)(keras.ops.ones((1, 5, 6, 7, 3))).shape
+    (1, 2, 2, 2, 3)
+    """
 
     dims = 3
 

@@ -86,7 +86,20 @@ class _SpatialDropout(Dropout):
 
 
 class SpatialDropout1D(_SpatialDropout):
-    """Drops whole feature channels of `(batch, steps, features)`."""
+    """Drops whole features of `(batch, steps, features)` in training, at all steps of a sample.
+
+    Tompson et al. (2015), https://arxiv.org/abs/1411.4280
+
+    Args:
+        rate: the part that is dropped, from 0 to 1; the rest is scaled up.
+        seed: the seed of the masks.
+        name, dtype: of the layer.
+
+    >>> import kerasish as keras
+    >>> y = keras.layers.SpatialDropout1D(0.5, seed=1)(keras.ops.ones((1, 4, 9)), training=True)
+    >>> all(feature in ([0.0] * 4, [2.0] * 4) for feature in y[0].T.tolist())
+    True
+    """
 
     dims = 1
 
@@ -102,17 +115,50 @@ class SpatialDropout1D(_SpatialDropout):
 
 
 class SpatialDropout2D(_SpatialDropout):
-    """Drops whole channels of images."""
+    """Drops whole channels of images `(batch, rows, columns, channels)` in training.
+
+    Tompson et al. (2015), https://arxiv.org/abs/1411.4280
+
+    Args:
+        data_format: "channels_last", or "channels_first" for `(batch, channels, rows, columns)`;
+            the configured one by default.
+        rate, seed, name, dtype: as in `SpatialDropout1D`.
+
+    >>> import kerasish as keras
+    >>> y = keras.layers.SpatialDropout2D(0.5, seed=1)(keras.ops.ones((1, 2, 2, 9)), training=True)
+    >>> all(channel in ([0.0] * 4, [2.0] * 4) for channel in y.reshape(4, 9).T.tolist())
+    True
+    """
 
 
 class SpatialDropout3D(_SpatialDropout):
-    """Drops whole channels of volumes."""
+    """Drops whole channels of volumes `(batch, depth, rows, columns, channels)` in training.
+
+    Args: as in `SpatialDropout2D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.SpatialDropout3D(0.5)(keras.ops.ones((1, 2, 2, 2, 3)), training=True).shape
+    (1, 2, 2, 2, 3)
+    """
 
     dims = 3
 
 
 class GaussianDropout(_Noise):
-    """Multiplies by noise of mean 1 and standard deviation `sqrt(rate / (1 - rate))`."""
+    """Multiplies by noise of mean 1 and standard deviation `sqrt(rate / (1 - rate))` in training.
+
+    Srivastava et al. (2014), section 10, https://jmlr.org/papers/v15/srivastava14a.html
+
+    Args:
+        rate: the rate of the `Dropout` whose noise has the same variance.
+        seed: the seed of the noise.
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.GaussianDropout(0.2, seed=1)
+    >>> y = layer(keras.ops.ones((100, 100)), training=True)
+    >>> round(float(keras.ops.mean(y)), 1), round(float(keras.ops.std(y)), 1)
+    (1.0, 0.5)
+    """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:
@@ -124,7 +170,17 @@ class GaussianDropout(_Noise):
 
 
 class GaussianNoise(Layer):
-    """Adds noise of mean 0 and a standard deviation."""
+    """Adds normal noise of mean 0 in training.
+
+    Args:
+        stddev: the noise's standard deviation, at least 0.
+        seed: the seed of the noise.
+
+    >>> import kerasish as keras
+    >>> y = keras.layers.GaussianNoise(0.5, seed=1)(keras.ops.zeros((100, 100)), training=True)
+    >>> round(float(keras.ops.std(y)), 1)
+    0.5
+    """
 
     def __init__(self, stddev: float, seed: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
@@ -151,6 +207,16 @@ class AlphaDropout(_Noise):
     """Dropout that keeps mean and variance of SELU activations.
 
     Klambauer et al. (2017), https://arxiv.org/abs/1706.02515
+
+    Args:
+        rate: the part that gets SELU's lowest value, from 0 to 1.
+        noise_shape, seed: as in `Dropout`.
+
+    >>> import kerasish as keras
+    >>> x = keras.random.normal((200, 200), seed=1)
+    >>> y = keras.layers.AlphaDropout(0.3, seed=2)(x, training=True)
+    >>> round(abs(float(keras.ops.mean(y))), 1), round(float(keras.ops.std(y)), 1)
+    (0.0, 1.0)
     """
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any):
@@ -176,7 +242,18 @@ class AlphaDropout(_Noise):
 
 
 class ActivityRegularization(Layer):
-    """Passes its input on and adds an L1 and L2 penalty of it to the loss."""
+    """Passes its input on and adds an L1 and L2 penalty of it, per sample, to the loss.
+
+    Args:
+        l1: the factor of the sum of the absolute values.
+        l2: the factor of the sum of the squares.
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.ActivityRegularization(l1=0.1)
+    >>> y = layer(keras.ops.array([[1.0, -3.0]]))
+    >>> [round(float(loss), 2) for loss in layer.losses]
+    [0.4]
+    """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)

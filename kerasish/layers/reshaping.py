@@ -31,7 +31,11 @@ def pairs(value: Any, n: int, name: str) -> tuple[tuple[int, int], ...]:
 
 
 class Flatten(Layer):
-    """All axes but the batch as one.
+    """All axes but the batch as one: `(batch, ...)` -> `(batch, n)`.
+
+    Args:
+        data_format: "channels_last" or "channels_first" (its channels are moved last, so that both
+            give the same features); the configured one by default.
 
     >>> import kerasish as keras
     >>> keras.layers.Flatten()(keras.ops.ones((2, 3, 4))).shape
@@ -59,7 +63,10 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """Another shape for all axes but the batch; one size may be -1.
+    """Another shape for all axes but the batch: `(batch, ...)` -> `(batch, *target_shape)`.
+
+    Args:
+        target_shape: the sizes without the batch; one of them may be -1, the rest of the elements.
 
     >>> import kerasish as keras
     >>> keras.layers.Reshape((2, -1))(keras.ops.ones((3, 8))).shape
@@ -103,7 +110,15 @@ class Reshape(Layer):
 
 
 class Permute(Layer):
-    """The axes after the batch in another order; `dims` counts from 1."""
+    """The axes after the batch in another order.
+
+    Args:
+        dims: the input's axes in the order of the output; they count from 1, the batch is 0.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Permute((2, 1))(keras.ops.ones((8, 3, 5))).shape
+    (8, 5, 3)
+    """
 
     def __init__(self, dims: Any, **kwargs: Any):
         super().__init__(**kwargs)
@@ -123,7 +138,15 @@ class Permute(Layer):
 
 
 class RepeatVector(Layer):
-    """A vector repeated `n` times: `(batch, d)` -> `(batch, n, d)`."""
+    """A vector repeated `n` times: `(batch, d)` -> `(batch, n, d)`.
+
+    Args:
+        n: how often, an int.
+
+    >>> import kerasish as keras
+    >>> keras.layers.RepeatVector(2)(keras.ops.array([[1, 2]])).tolist()
+    [[[1, 2], [1, 2]]]
+    """
 
     def __init__(self, n: int, **kwargs: Any):
         super().__init__(**kwargs)
@@ -181,7 +204,17 @@ class _ZeroPadding(_Spatial):
 
 
 class ZeroPadding1D(_ZeroPadding):
-    """Zeros before and after the steps of `(batch, steps, features)`."""
+    """Zeros before and after the steps: `(batch, steps, d)` -> `(batch, more_steps, d)`.
+
+    Args:
+        padding: how many steps at both ends, or a pair (before, after).
+        data_format: "channels_last", or "channels_first" for `(batch, d, steps)`; the configured
+            one by default.
+
+    >>> import kerasish as keras
+    >>> keras.layers.ZeroPadding1D((2, 0))(keras.ops.ones((1, 3, 1)))[0, :, 0].tolist()
+    [0.0, 0.0, 1.0, 1.0, 1.0]
+    """
 
     dims = 1
 
@@ -190,14 +223,33 @@ class ZeroPadding1D(_ZeroPadding):
 
 
 class ZeroPadding2D(_ZeroPadding):
-    """Zeros around images: an int, (rows, columns), or pairs of (before, after)."""
+    """Zeros around images: `(batch, rows, columns, channels)` with more rows and columns.
+
+    Args:
+        padding: an int for all sides, (rows, columns), or ((top, bottom), (left, right)).
+        data_format: "channels_last", or "channels_first" for `(batch, channels, rows, columns)`;
+            the configured one by default.
+
+    >>> import kerasish as keras
+    >>> keras.layers.ZeroPadding2D(((1, 1), (0, 2)))(keras.ops.ones((1, 4, 4, 3))).shape
+    (1, 6, 6, 3)
+    """
 
     def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any):
         super().__init__(padding, data_format, **kwargs)
 
 
 class ZeroPadding3D(_ZeroPadding):
-    """Zeros around volumes."""
+    """Zeros around volumes `(batch, depth, rows, columns, channels)`.
+
+    Args:
+        padding: an int for all sides, one for each axis, or a pair (before, after) for each.
+        data_format: as in `ZeroPadding2D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.ZeroPadding3D(1)(keras.ops.ones((1, 2, 3, 4, 5))).shape
+    (1, 4, 5, 6, 5)
+    """
 
     dims = 3
 
@@ -235,7 +287,16 @@ class _Cropping(_Spatial):
 
 
 class Cropping1D(_Cropping):
-    """Cuts steps off `(batch, steps, features)`."""
+    """Cuts steps off both ends: `(batch, steps, d)` -> `(batch, steps - before - after, d)`.
+
+    Args:
+        cropping: how many steps at both ends, or a pair (before, after). A `ShapeError` is raised
+            when nothing is left.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Cropping1D((1, 0))(keras.ops.array([[[1], [2], [3]]])).tolist()
+    [[[2], [3]]]
+    """
 
     dims = 1
 
@@ -246,7 +307,17 @@ class Cropping1D(_Cropping):
 
 
 class Cropping2D(_Cropping):
-    """Cuts rows and columns off images."""
+    """Cuts rows and columns off images `(batch, rows, columns, channels)`.
+
+    Args:
+        cropping: an int for all sides, (rows, columns), or ((top, bottom), (left, right)). A
+            `ShapeError` is raised when nothing is left.
+        data_format: as in `ZeroPadding2D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Cropping2D(((1, 1), (0, 2)))(keras.ops.ones((1, 6, 6, 3))).shape
+    (1, 4, 4, 3)
+    """
 
     def __init__(
         self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
@@ -255,7 +326,16 @@ class Cropping2D(_Cropping):
 
 
 class Cropping3D(_Cropping):
-    """Cuts the borders off volumes."""
+    """Cuts the borders off volumes `(batch, depth, rows, columns, channels)`.
+
+    Args:
+        cropping: an int for all sides, one for each axis, or a pair (before, after) for each.
+        data_format: as in `ZeroPadding2D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Cropping3D((1, 0, 2))(keras.ops.ones((1, 6, 6, 6, 3))).shape
+    (1, 4, 6, 2, 3)
+    """
 
     dims = 3
 
@@ -289,7 +369,15 @@ class _UpSampling(_Spatial):
 
 
 class UpSampling1D(_UpSampling):
-    """Repeats each step `size` times."""
+    """Repeats each step: `(batch, steps, d)` -> `(batch, steps * size, d)`.
+
+    Args:
+        size: how often, an int.
+
+    >>> import kerasish as keras
+    >>> keras.layers.UpSampling1D(2)(keras.ops.array([[[1], [2]]]))[0, :, 0].tolist()
+    [1, 1, 2, 2]
+    """
 
     dims = 1
 
@@ -308,11 +396,17 @@ class UpSampling1D(_UpSampling):
 
 
 class UpSampling2D(_UpSampling):
-    """Enlarges images by whole factors.
+    """Enlarges images by whole factors: `(batch, rows * size[0], columns * size[1], channels)`.
 
     Args:
-        size: the factors for rows and columns.
+        size: the factors for rows and columns, or one for both.
+        data_format: as in `ZeroPadding2D`.
         interpolation: "nearest" repeats pixels; "bilinear", "bicubic", "lanczos3", "lanczos5".
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.UpSampling2D((2, 3), interpolation="bilinear")
+    >>> layer(keras.ops.ones((1, 4, 4, 3))).shape
+    (1, 8, 12, 3)
     """
 
     def __init__(
@@ -336,7 +430,16 @@ class UpSampling2D(_UpSampling):
 
 
 class UpSampling3D(_UpSampling):
-    """Repeats the voxels of volumes."""
+    """Repeats the voxels of volumes `(batch, depth, rows, columns, channels)`.
+
+    Args:
+        size: how often along each of the three axes, or one int for all.
+        data_format: as in `ZeroPadding2D`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.UpSampling3D((1, 2, 3))(keras.ops.ones((1, 2, 2, 2, 1))).shape
+    (1, 2, 4, 6, 1)
+    """
 
     dims = 3
 
