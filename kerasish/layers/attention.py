@@ -297,6 +297,15 @@ class GroupedQueryAttention(_Projected):
         num_query_heads: the number of query heads.
         num_key_value_heads: the number of key and value heads; divides `num_query_heads`.
         (the rest as in `MultiHeadAttention`)
+
+    Call with `(query, value, key=None)`; shapes `(batch, target, d)`, `(batch, source, d)`; the
+    output has the shape of the query.
+
+    >>> import kerasish as keras
+    >>> x = keras.ops.ones((2, 5, 8))
+    >>> layer = keras.layers.GroupQueryAttention(4, num_query_heads=4, num_key_value_heads=2)
+    >>> layer(x, x).shape
+    (2, 5, 8)
     """
 
     def __init__(
@@ -401,14 +410,18 @@ GroupQueryAttention = GroupedQueryAttention
 
 
 class Attention(Layer):
-    """Dot-product attention without projections (Luong et al., 2015, arXiv:1508.04025).
+    """Dot-product attention without projections.
 
-    Called with a list `[query, value]` or `[query, value, key]`.
+    Luong et al. (2015), https://arxiv.org/abs/1508.04025
+
+    Called with a list `[query, value]` or `[query, value, key]` of shapes `(batch, target, d)`,
+    `(batch, source, e)` and `(batch, source, d)`; gives `(batch, target, e)`.
 
     Args:
         use_scale: whether a learned factor scales the scores.
         score_mode: "dot", or "concat" for `tanh(query + key)` summed.
         dropout: of the scores.
+        seed: of the dropout.
 
     >>> import kerasish as keras
     >>> q, v = keras.ops.ones((2, 3, 4)), keras.ops.ones((2, 5, 4))
@@ -506,7 +519,23 @@ class Attention(Layer):
 
 
 class AdditiveAttention(Attention):
-    """Attention by `tanh(query + key)` (Bahdanau et al., 2014, arXiv:1409.0473)."""
+    """Attention by scores `sum(scale * tanh(query + key))`.
+
+    Bahdanau et al. (2014), https://arxiv.org/abs/1409.0473
+
+    Called as `Attention` is, with the same shapes.
+
+    Args:
+        use_scale: whether `scale` is learned, one factor for each feature, or 1.
+        dropout: of the scores.
+        (the rest as in `Attention`)
+
+    >>> import kerasish as keras
+    >>> q, v = keras.ops.ones((2, 3, 4)), keras.ops.ones((2, 5, 4))
+    >>> y, scores = keras.layers.AdditiveAttention()([q, v], return_attention_scores=True)
+    >>> y.shape, scores.shape
+    ((2, 3, 4), (2, 3, 5))
+    """
 
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any):
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)

@@ -20,7 +20,7 @@ from kerasish.saving import serialization
 
 
 class Dense(Adaptable):
-    """`activation(inputs @ kernel + bias)`.
+    """`activation(inputs @ kernel + bias)`: `(batch, ..., d)` -> `(batch, ..., units)`.
 
     Args:
         units: the size of the output's last axis.
@@ -29,10 +29,9 @@ class Dense(Adaptable):
         kernel_initializer, bias_initializer: initial values.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, bias_constraint: applied after each update.
-        lora_rank, lora_alpha: train a low-rank update of a frozen kernel.
+        lora_rank, lora_alpha: train a low-rank update of a frozen kernel (Hu et al., 2021,
+            https://arxiv.org/abs/2106.09685).
         quantization_config: how `quantize` quantises.
-
-    Input shape `(batch, ..., d)`, output shape `(batch, ..., units)`.
 
     >>> import kerasish as keras
     >>> keras.layers.Dense(3, activation="relu")(keras.ops.ones((2, 4))).shape
@@ -319,12 +318,22 @@ class Embedding(Adaptable):
 class ReversibleEmbedding(Embedding):
     """An embedding that also maps vectors back to scores over the integers.
 
+    Press and Wolf (2016), https://arxiv.org/abs/1608.05859
+
     Args:
         tie_weights: whether the way back uses the same table.
         reverse_dtype: the dtype of the way back.
         logit_soft_cap: scores become `cap * tanh(scores / cap)`.
+        (the rest as in `Embedding`)
 
-    Call with `reverse=True` for the way back.
+    Call with `reverse=True` for the way back: `(batch, ..., output_dim)` ->
+    `(batch, ..., input_dim)`.
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.ReversibleEmbedding(10, 4)
+    >>> vectors = layer(keras.ops.array([[1, 2, 3]]))
+    >>> vectors.shape, layer(vectors, reverse=True).shape
+    ((1, 3, 4), (1, 3, 10))
     """
 
     def __init__(
@@ -380,7 +389,10 @@ class ReversibleEmbedding(Embedding):
 
 
 class Activation(Layer):
-    """Applies an activation function.
+    """Applies an activation function; the output has the shape of the input.
+
+    Args:
+        activation: a function of one tensor, or the name of one in `keras.activations`.
 
     >>> import kerasish as keras
     >>> keras.layers.Activation("relu")(keras.ops.array([-1.0, 2.0])).tolist()
@@ -401,7 +413,12 @@ class Activation(Layer):
 
 
 class Identity(Layer):
-    """Returns its input."""
+    """Returns its input, with its mask.
+
+    >>> import kerasish as keras
+    >>> keras.layers.Identity()(keras.ops.array([1, 2])).tolist()
+    [1, 2]
+    """
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -494,7 +511,12 @@ class Lambda(Layer):
 
 
 class Masking(Layer):
-    """Marks the time steps whose features all equal a value as padding.
+    """Marks the time steps whose features all equal a value as padding, which later layers skip.
+
+    Args:
+        mask_value: the value.
+
+    The output has the input's shape `(batch, steps, d)`, with zeros at masked steps.
 
     >>> import kerasish as keras
     >>> x = keras.ops.array([[[1.0, 2.0], [0.0, 0.0]]])
@@ -520,7 +542,18 @@ class Masking(Layer):
 
 
 class Wrapper(Layer):
-    """The base of layers around another layer, kept in `layer`."""
+    """The base of layers around another layer, kept in `layer`, which it builds and saves.
+
+    Args:
+        layer: a `keras.layers.Layer`.
+
+    >>> import kerasish as keras
+    >>> class Twice(keras.layers.Wrapper):
+    ...     def call(self, inputs):
+    ...         return self.layer(self.layer(inputs))
+    >>> Twice(keras.layers.Dense(3))(keras.ops.ones((2, 3))).shape
+    (2, 3)
+    """
 
     def __init__(self, layer: Layer, **kwargs: Any):
         if not isinstance(layer, Layer):

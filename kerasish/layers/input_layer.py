@@ -24,6 +24,10 @@ class InputLayer(Layer):
         input_tensor: an existing symbolic tensor to enter with.
         optional: whether the input may be `None`.
         name: the layer's name.
+
+    >>> import kerasish as keras
+    >>> keras.Sequential([keras.layers.InputLayer((3,)), keras.layers.Dense(2)]).output_shape
+    (None, 2)
     """
 
     def __init__(

@@ -61,13 +61,20 @@ class TorchModuleWrapper(_Foreign):
 
     Args:
         module: the module. Lazy modules get their shapes from the first input.
+        name: the layer's name.
         output_shape: the shape of the output, where running the module on shapes cannot tell it.
 
     `training` puts the module in training or evaluation mode for the call; without it the module
-    stays in the mode it is in. Works on the torch backend.
+    stays in the mode it is in. Works on the torch backend; on another a `BackendError` is raised.
 
     The other way, `keras.utils.to_torch_module(model)` makes any layer or model a
     `torch.nn.Module`.
+
+    >>> import torch  # doctest: +SKIP
+    >>> import kerasish as keras
+    >>> layer = keras.layers.TorchModuleWrapper(torch.nn.Linear(4, 2))  # doctest: +SKIP
+    >>> layer(keras.ops.ones((3, 4))).shape  # doctest: +SKIP
+    torch.Size([3, 2])
     """
 
     engine = "torch"
@@ -193,7 +200,15 @@ class JaxLayer(_Foreign):
         seed: of the keys.
         native_serialization_platforms: kept for compatibility.
 
-    Works on the JAX backend.
+    Works on the JAX backend; on another one a `BackendError` is raised.
+
+    >>> import kerasish as keras
+    >>> def product(params, inputs):
+    ...     return inputs @ params["kernel"]
+    >>> params = {"kernel": keras.ops.ones((4, 2))}
+    >>> layer = keras.layers.JaxLayer(product, params=params)  # doctest: +SKIP
+    >>> layer(keras.ops.ones((3, 4))).shape  # doctest: +SKIP
+    (3, 2)
     """
 
     engine = "jax"
@@ -377,6 +392,12 @@ class FlaxLayer(JaxLayer):
             collections are state.
 
     Works on the JAX backend. Random numbers in the module (`make_rng`) come from the layer's seed.
+
+    >>> import flax.linen as nn  # doctest: +SKIP
+    >>> import kerasish as keras
+    >>> layer = keras.layers.FlaxLayer(nn.Dense(2))  # doctest: +SKIP
+    >>> layer(keras.ops.ones((3, 4))).shape  # doctest: +SKIP
+    (3, 2)
     """
 
     def __init__(
@@ -458,8 +479,14 @@ class TFSMLayer(_Foreign):
             name of a signature such as `"serving_default"`.
         call_training_endpoint: the function to call in training; by default the same.
         trainable: whether its variables are trained.
+        name, dtype: of the layer.
 
     Works on the TensorFlow backend, where the SavedModel's own variables are the layer's.
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.TFSMLayer("exported")  # doctest: +SKIP
+    >>> layer(keras.ops.ones((3, 4))).shape  # doctest: +SKIP
+    TensorShape([3, 2])
     """
 
     engine = "tensorflow"

@@ -131,7 +131,27 @@ class _Cell(DropoutRNNCell, Layer):
 
 
 class SimpleRNNCell(_Cell):
-    """One step of `h = activation(x kernel + h recurrent_kernel + bias)`."""
+    """One step of `h = activation(x kernel + h recurrent_kernel + bias)`.
+
+    Args:
+        units: the size of the state and of the output.
+        activation: a function or its name.
+        use_bias: whether a bias is added.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the input's weights.
+        recurrent_initializer, recurrent_regularizer, recurrent_constraint: of the state's weights.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
+        dropout, recurrent_dropout: of the input and of the state, with one mask for all steps.
+        seed: of the dropout.
+
+    Call with `(x, states)` of shapes `(batch, d)` and `[(batch, units)]`; returns the output
+    `(batch, units)` and the new states.
+
+    >>> import kerasish as keras
+    >>> cell = keras.layers.SimpleRNNCell(4)
+    >>> y, states = cell(keras.ops.ones((2, 3)), cell.get_initial_state(batch_size=2))
+    >>> y.shape, len(states)
+    ((2, 4), 1)
+    """
 
     def __init__(
         self, units: int, activation: Any = "tanh", use_bias: bool = True,
@@ -159,7 +179,23 @@ class SimpleRNNCell(_Cell):
 
 
 class LSTMCell(_Cell):
-    """One step of a long short-term memory (Hochreiter and Schmidhuber, 1997)."""
+    """One step of a long short-term memory.
+
+    Hochreiter and Schmidhuber (1997), https://doi.org/10.1162/neco.1997.9.8.1735
+
+    Args:
+        recurrent_activation: of the three gates.
+        unit_forget_bias: whether the forget gate's bias begins at one (Jozefowicz et al., 2015).
+        (the rest as in `SimpleRNNCell`)
+
+    Call with `(x, [h, c])`; returns the output `h` and the new `[h, c]`, each `(batch, units)`.
+
+    >>> import kerasish as keras
+    >>> cell = keras.layers.LSTMCell(4)
+    >>> y, states = cell(keras.ops.ones((2, 3)), cell.get_initial_state(batch_size=2))
+    >>> y.shape, len(states)
+    ((2, 4), 2)
+    """
 
     gates = 4
 
@@ -208,7 +244,22 @@ class LSTMCell(_Cell):
 
 
 class GRUCell(_Cell):
-    """One step of a gated recurrent unit (Cho et al., 2014)."""
+    """One step of a gated recurrent unit.
+
+    Cho et al. (2014), https://arxiv.org/abs/1406.1078
+
+    Args:
+        recurrent_activation: of the two gates.
+        reset_after: whether the reset gate acts after the state's matrix product (one kernel for
+            all, with a bias of its own) or before it, as in the paper.
+        (the rest as in `SimpleRNNCell`, so are the shapes)
+
+    >>> import kerasish as keras
+    >>> cell = keras.layers.GRUCell(4)
+    >>> y, states = cell(keras.ops.ones((2, 3)), cell.get_initial_state(batch_size=2))
+    >>> y.shape, len(states)
+    ((2, 4), 1)
+    """
 
     gates = 3
 
@@ -264,7 +315,16 @@ class GRUCell(_Cell):
 
 
 class StackedRNNCells(Layer):
-    """Several cells that work as one, each on the output of the one before."""
+    """Several cells that work as one, each on the output of the one before.
+
+    Args:
+        cells: a list of cells, objects with `call(x, states)` and `state_size`.
+
+    >>> import kerasish as keras
+    >>> cells = keras.layers.StackedRNNCells([keras.layers.LSTMCell(4), keras.layers.GRUCell(5)])
+    >>> keras.layers.RNN(cells)(keras.ops.ones((2, 7, 3))).shape
+    (2, 5)
+    """
 
     def __init__(self, cells: Any, **kwargs: Any):
         super().__init__(**kwargs)
@@ -626,7 +686,20 @@ def _standard(function: Any, name: str) -> Any:
 
 
 class SimpleRNN(_WithCell):
-    """A fully connected recurrent layer. See `RNN` for shapes and options."""
+    """A fully connected recurrent layer: each output is fed back with the next step.
+
+    Elman (1990), https://doi.org/10.1207/s15516709cog1402_1
+
+    `(batch, steps, d)` -> `(batch, units)`, or `(batch, steps, units)` with `return_sequences`.
+
+    Args:
+        units, activation, use_bias, ...: as in `SimpleRNNCell`.
+        return_sequences, return_state, go_backwards, stateful, unroll: as in `RNN`.
+
+    >>> import kerasish as keras
+    >>> keras.layers.SimpleRNN(4, return_sequences=True)(keras.ops.ones((2, 5, 3))).shape
+    (2, 5, 4)
+    """
 
     def __init__(
         self, units: int, activation: Any = "tanh", use_bias: bool = True,
@@ -657,9 +730,17 @@ class SimpleRNN(_WithCell):
 
 
 class LSTM(_WithCell):
-    """A long short-term memory (Hochreiter and Schmidhuber, 1997). See `RNN` for the options.
+    """A long short-term memory.
+
+    Hochreiter and Schmidhuber (1997), https://doi.org/10.1162/neco.1997.9.8.1735
 
     Runs on the engine's own fused kernel where it has one and the arguments allow.
+    `(batch, steps, d)` -> `(batch, units)`, or `(batch, steps, units)` with `return_sequences`.
+
+    Args:
+        units, activation, recurrent_activation, ...: as in `LSTMCell`.
+        return_sequences, return_state, go_backwards, stateful, unroll: as in `RNN`.
+        use_cudnn: kept for compatibility; the kernel is chosen by the arguments.
 
     >>> import kerasish as keras
     >>> keras.layers.LSTM(4)(keras.ops.ones((2, 5, 3))).shape
@@ -701,7 +782,23 @@ class LSTM(_WithCell):
 
 
 class GRU(_WithCell):
-    """A gated recurrent unit (Cho et al., 2014). See `RNN` for the options."""
+    """A gated recurrent unit.
+
+    Cho et al. (2014), https://arxiv.org/abs/1406.1078
+
+    Runs on the engine's own fused kernel where it has one and the arguments allow.
+    `(batch, steps, d)` -> `(batch, units)`, or `(batch, steps, units)` with `return_sequences`.
+
+    Args:
+        units, activation, recurrent_activation, reset_after, ...: as in `GRUCell`.
+        return_sequences, return_state, go_backwards, stateful, unroll: as in `RNN`.
+        use_cudnn: kept for compatibility; the kernel is chosen by the arguments.
+
+    >>> import kerasish as keras
+    >>> y, state = keras.layers.GRU(4, return_state=True)(keras.ops.ones((2, 5, 3)))
+    >>> y.shape, state.shape
+    ((2, 4), (2, 4))
+    """
 
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
@@ -740,9 +837,12 @@ class GRU(_WithCell):
 class Bidirectional(Wrapper):
     """Runs a recurrent layer forwards and a copy of it backwards.
 
+    Schuster and Paliwal (1997), https://doi.org/10.1109/78.650093
+
     Args:
         layer: the recurrent layer.
         merge_mode: "concat", "sum", "ave", "mul", or `None` for both outputs.
+        weights: initial values of all weights, a list of arrays.
         backward_layer: another layer for the way back, with `go_backwards=True`.
 
     >>> import kerasish as keras
@@ -917,7 +1017,10 @@ def _copy_of(layer: Any, name: str, go_backwards: bool) -> Any:
 
 
 class TimeDistributed(Wrapper):
-    """Applies a layer to every step of `(batch, time, ...)`.
+    """Applies a layer to every step: `(batch, steps, ...)` -> `(batch, steps, ...)`.
+
+    Args:
+        layer: a layer for inputs `(batch, ...)`.
 
     >>> import kerasish as keras
     >>> keras.layers.TimeDistributed(keras.layers.Dense(3))(keras.ops.ones((2, 5, 4))).shape

@@ -10,12 +10,24 @@ from kerasish.saving import serialization
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
-    """The config of a layer."""
+    """The config of a layer, a dict that `deserialize` makes a layer of the same kind from.
+
+    Args:
+        layer: the layer.
+
+    >>> import kerasish as keras
+    >>> keras.layers.serialize(keras.layers.Dense(3))["config"]["units"]
+    3
+    """
     return serialization.serialize_keras_object(layer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:
     """The layer of a config.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes and functions by the names that stand in the config.
 
     >>> import kerasish as keras
     >>> keras.layers.deserialize(keras.layers.serialize(keras.layers.Dense(3))).units
