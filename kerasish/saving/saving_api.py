@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import dtypes
-from kerasish._version import __version__
+from kerasish._version import KERAS, RELEASE
 from kerasish.core import scope
 from kerasish.core.operation import snake_case
 from kerasish.errors import InvalidArgument, KerasishError, UnsafeFile
@@ -90,8 +90,8 @@ def save_model(
     path = _target(filepath, overwrite)
     config = serialization.serialize_keras_object(model)
     metadata = {
-        "keras_version": "3.15.0",
-        "kerasish_version": __version__,
+        "keras_version": KERAS,
+        "kerasish_version": RELEASE,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
     }
     weights = io.BytesIO()
