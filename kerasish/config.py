@@ -74,29 +74,69 @@ def floatx() -> str:
 
 
 def set_floatx(value: str) -> None:
-    """Sets the default floating-point dtype: one of bfloat16, float16, float32, float64."""
+    """Sets the default floating-point dtype of new tensors and weights.
+
+    Args:
+        value: `"bfloat16"`, `"float16"`, `"float32"` or `"float64"`.
+
+    >>> import kerasish as keras
+    >>> keras.config.set_floatx("float64")
+    >>> keras.ops.zeros((2,)).dtype.name
+    'float64'
+    >>> keras.config.set_floatx("float32")
+    """
     global _floatx
     _floatx = _one_of("floatx", value, _FLOATX)
 
 
 def epsilon() -> float:
-    """The small number that keeps divisions and logarithms finite, `1e-7` at first."""
+    """The small number that keeps divisions and logarithms finite, `1e-7` at first.
+
+    >>> import kerasish as keras
+    >>> keras.config.epsilon()
+    1e-07
+    """
     return _epsilon
 
 
 def set_epsilon(value: float) -> None:
-    """Sets the value that `epsilon` returns."""
+    """Sets the value that `epsilon` returns.
+
+    Args:
+        value: a small positive number.
+
+    >>> import kerasish as keras
+    >>> keras.config.set_epsilon(1e-5)
+    >>> keras.config.epsilon()
+    1e-05
+    >>> keras.config.set_epsilon(1e-7)
+    """
     global _epsilon
     _epsilon = float(value)
 
 
 def image_data_format() -> str:
-    """Where images keep their channels: `"channels_last"` (default) or `"channels_first"`."""
+    """Where images keep their channels: `"channels_last"` (default) or `"channels_first"`.
+
+    >>> import kerasish as keras
+    >>> keras.config.image_data_format()
+    'channels_last'
+    """
     return _image_data_format
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Sets the default image layout, `"channels_last"` or `"channels_first"`."""
+    """Sets the layout of images in layers and ops that are given none.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    >>> import kerasish as keras
+    >>> keras.config.set_image_data_format("channels_first")
+    >>> keras.layers.Conv2D(8, 3).compute_output_shape((1, 3, 10, 10))
+    (1, 8, 8, 8)
+    >>> keras.config.set_image_data_format("channels_last")
+    """
     global _image_data_format
     _image_data_format = _one_of("image data format", str(data_format).lower(), _FORMATS)
 
@@ -109,57 +149,133 @@ def standardize_data_format(data_format: str | None) -> str:
 
 
 def max_epochs() -> int | None:
-    """A limit on the epochs of any `fit`, or `None`."""
+    """A limit on the epochs of any `fit`, or `None`.
+
+    >>> import kerasish as keras
+    >>> keras.config.max_epochs() is None
+    True
+    """
     return _limits["max_epochs"]
 
 
 def set_max_epochs(max_epochs: int | None) -> None:
-    """Limits the number of epochs of any `fit` (for quick checks of long scripts)."""
+    """Limits the number of epochs of any `fit` (for quick checks of long scripts).
+
+    Args:
+        max_epochs: the limit; `None` takes it away.
+
+    >>> import kerasish as keras
+    >>> keras.config.set_max_epochs(1)
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(loss="mse")
+    >>> x = keras.ops.ones((4, 2))
+    >>> model.fit(x, x[:, :1], epochs=100, verbose=0).epoch
+    [0]
+    >>> keras.config.set_max_epochs(None)
+    """
     _limits["max_epochs"] = max_epochs
 
 
 def max_steps_per_epoch() -> int | None:
-    """A limit on the steps in any epoch, or `None`."""
+    """A limit on the steps in any epoch, or `None`.
+
+    >>> import kerasish as keras
+    >>> keras.config.max_steps_per_epoch() is None
+    True
+    """
     return _limits["max_steps_per_epoch"]
 
 
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
-    """Limits the number of steps in any epoch (for quick checks of long scripts)."""
+    """Limits the number of steps in any epoch (for quick checks of long scripts).
+
+    Args:
+        max_steps_per_epoch: the limit; `None` takes it away.
+
+    >>> import kerasish as keras
+    >>> keras.config.set_max_steps_per_epoch(10)
+    >>> keras.config.max_steps_per_epoch()
+    10
+    >>> keras.config.set_max_steps_per_epoch(None)
+    """
     _limits["max_steps_per_epoch"] = max_steps_per_epoch
 
 
 def enable_flash_attention() -> None:
-    """Lets attention use a memory-frugal kernel where the backend has one (the default)."""
+    """Lets attention use a memory-frugal kernel where the backend has one (the default).
+
+    Dao et al. (2022), https://arxiv.org/abs/2205.14135
+
+    >>> import kerasish as keras
+    >>> keras.config.enable_flash_attention()
+    >>> keras.config.is_flash_attention_enabled() is None
+    True
+    """
     _flags["flash_attention"] = None
 
 
 def disable_flash_attention() -> None:
-    """Keeps attention to its plain form."""
+    """Keeps attention to its plain form.
+
+    >>> import kerasish as keras
+    >>> keras.config.disable_flash_attention()
+    >>> keras.config.is_flash_attention_enabled()
+    False
+    >>> keras.config.enable_flash_attention()
+    """
     _flags["flash_attention"] = False
 
 
 def is_flash_attention_enabled() -> bool | None:
-    """`None` where it is used when possible, `False` where it was disabled."""
+    """`None` where it is used when possible, `False` where it was disabled.
+
+    >>> import kerasish as keras
+    >>> keras.config.is_flash_attention_enabled() is None
+    True
+    """
     return _flags["flash_attention"]
 
 
 def enable_traceback_filtering() -> None:
-    """Folds kerasish's own frames out of tracebacks (the default)."""
+    """Folds kerasish's own frames out of tracebacks (the default).
+
+    >>> import kerasish as keras
+    >>> keras.config.enable_traceback_filtering()
+    >>> keras.config.is_traceback_filtering_enabled()
+    True
+    """
     _flags["traceback_filtering"] = True
 
 
 def disable_traceback_filtering() -> None:
-    """Shows every frame in tracebacks."""
+    """Shows every frame in tracebacks.
+
+    >>> import kerasish as keras
+    >>> keras.config.disable_traceback_filtering()
+    >>> keras.config.is_traceback_filtering_enabled()
+    False
+    >>> keras.config.enable_traceback_filtering()
+    """
     _flags["traceback_filtering"] = False
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Whether kerasish's own frames are folded out of tracebacks."""
+    """Whether kerasish's own frames are folded out of tracebacks.
+
+    >>> import kerasish as keras
+    >>> keras.config.is_traceback_filtering_enabled()
+    True
+    """
     return _flags["traceback_filtering"]
 
 
 def is_nnx_enabled() -> bool:
-    """Always `False`: kerasish needs no Flax NNX mode, its variables work under JAX as they are."""
+    """Always `False`: kerasish needs no Flax NNX mode, its variables work under JAX as they are.
+
+    >>> import kerasish as keras
+    >>> keras.config.is_nnx_enabled()
+    False
+    """
     return False
 
 
@@ -179,6 +295,15 @@ def set_backend(backend: str) -> None:
     """Makes another engine the active one, in the running process.
 
     Models, optimizers and metrics move with their state when they are next used.
+
+    Args:
+        backend: `"numpy"`, `"torch"`, `"jax"`, `"tensorflow"`, or the name of a registered one. A
+            `BackendMissing` error is raised when its library is not installed.
+
+    >>> import kerasish as keras
+    >>> keras.config.set_backend("numpy")
+    >>> keras.config.backend()
+    'numpy'
     """
     from kerasish import backends
 
@@ -205,7 +330,12 @@ def backend_scope(backend: str) -> Iterator[None]:
 
 
 def available_backends() -> list[str]:
-    """The registered backends whose library is installed here, the default one first."""
+    """The registered backends whose library is installed here, the default one first.
+
+    >>> import kerasish as keras
+    >>> "numpy" in keras.config.available_backends()
+    True
+    """
     from kerasish import backends
 
     return backends.available()

@@ -146,14 +146,32 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(constraint: Any) -> Any:
-    """The config of a constraint."""
+    """The config of a constraint, which `deserialize` makes an equal one from.
+
+    Args:
+        constraint: the constraint.
+
+    >>> import kerasish as keras
+    >>> keras.constraints.serialize(keras.constraints.MaxNorm(3))["config"]
+    {'max_value': 3, 'axis': 0}
+    """
     from kerasish.saving import serialization
 
     return serialization.serialize_keras_object(constraint)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The constraint that a config describes."""
+    """The constraint that a config describes.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes and functions by the names that stand in the config.
+
+    >>> import kerasish as keras
+    >>> config = keras.constraints.serialize(keras.constraints.MaxNorm(3))
+    >>> keras.constraints.deserialize(config).max_value
+    3
+    """
     from kerasish.saving import serialization
 
     return serialization.deserialize_keras_object(config, custom_objects=custom_objects)

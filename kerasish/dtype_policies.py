@@ -84,7 +84,12 @@ class DTypePolicy:
 
 
 class FloatDTypePolicy(DTypePolicy):
-    """`DTypePolicy` under its former name."""
+    """`DTypePolicy` under its former name, with the same argument.
+
+    >>> import kerasish as keras
+    >>> keras.dtype_policies.FloatDTypePolicy("mixed_float16").compute_dtype
+    'float16'
+    """
 
 
 class QuantizedDTypePolicy(DTypePolicy):
@@ -142,6 +147,11 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
         mode: `"float8"`.
         source_name: the name of the policy that the layer had before.
         amax_history_length: how many steps of maxima the scales are taken from.
+
+    >>> import kerasish as keras
+    >>> policy = keras.dtype_policies.get("float8_from_mixed_bfloat16")
+    >>> policy.compute_dtype, policy.amax_history_length
+    ('bfloat16', 1024)
     """
 
     default_amax_history_length = 1024
@@ -172,7 +182,16 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
 
 
 class Int4DTypePolicy(QuantizedDTypePolicy):
-    """The policy of 4-bit weights with one scale for each block: mode `"int4/<block_size>"`."""
+    """The policy of 4-bit weights with one scale for each block.
+
+    Args:
+        mode: `"int4/<block_size>"`, the number of inputs that share a scale; -1: all.
+        source_name: the name of the policy that the layer had before.
+
+    >>> import kerasish as keras
+    >>> keras.dtype_policies.Int4DTypePolicy("int4/128", "float32").block_size
+    128
+    """
 
     _form = "'int4/<block_size>', with -1 for one block"
 
@@ -181,7 +200,17 @@ class Int4DTypePolicy(QuantizedDTypePolicy):
 
 
 class GPTQDTypePolicy(QuantizedDTypePolicy):
-    """The policy of weights quantized by GPTQ: mode `"gptq/<weight_bits>/<group_size>"`."""
+    """The policy of weights quantized by GPTQ (Frantar et al., 2022; see `GPTQConfig`).
+
+    Args:
+        mode: `"gptq/<weight_bits>/<group_size>"`; a group size of -1: one group.
+        source_name: the name of the policy that the layer had before.
+
+    >>> import kerasish as keras
+    >>> policy = keras.dtype_policies.GPTQDTypePolicy("gptq/4/128", "float32")
+    >>> policy.weight_bits, policy.group_size
+    (4, 128)
+    """
 
     _form = "'gptq/<weight_bits>/<group_size>' with 2, 3, 4 or 8 bits, and -1 for one group"
     _kind, _bits = "gptq", (2, 3, 4, 8)
@@ -193,7 +222,16 @@ class GPTQDTypePolicy(QuantizedDTypePolicy):
 
 
 class AWQDTypePolicy(GPTQDTypePolicy):
-    """The policy of weights quantized by AWQ: mode `"awq/4/<group_size>"`."""
+    """The policy of weights quantized by AWQ (Lin et al., 2023; see `AWQConfig`).
+
+    Args:
+        mode: `"awq/4/<group_size>"`; a group size of -1: one group.
+        source_name: the name of the policy that the layer had before.
+
+    >>> import kerasish as keras
+    >>> keras.dtype_policies.AWQDTypePolicy("awq/4/64", "float32").group_size
+    64
+    """
 
     _form = "'awq/4/<group_size>', with -1 for one group"
     _kind, _bits = "awq", (4,)
@@ -311,6 +349,12 @@ def set_dtype_policy(policy: Any) -> None:
 
     Args:
         policy: a `DTypePolicy`, or a name such as `"mixed_bfloat16"` or `"int8_from_float32"`.
+
+    >>> import kerasish as keras
+    >>> keras.config.set_dtype_policy("mixed_bfloat16")
+    >>> keras.layers.Dense(2).compute_dtype
+    'bfloat16'
+    >>> keras.config.set_dtype_policy("float32")
     """
     global _global
     _global = get(policy)
@@ -377,7 +421,15 @@ def get(identifier: Any) -> DTypePolicy:
 
 
 def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
-    """The config of a policy."""
+    """The config of a policy, which `deserialize` makes an equal one from.
+
+    Args:
+        dtype_policy: the policy.
+
+    >>> import kerasish as keras
+    >>> keras.dtype_policies.serialize(keras.DTypePolicy("bfloat16"))["config"]
+    {'name': 'bfloat16'}
+    """
     from kerasish.saving import serialization
 
     config = serialization.serialize_keras_object(dtype_policy)
@@ -387,7 +439,17 @@ def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> DTypePolicy:
-    """The policy that a config describes."""
+    """The policy that a config describes.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes by the names that stand in the config.
+
+    >>> import kerasish as keras
+    >>> config = keras.dtype_policies.serialize(keras.DTypePolicy("bfloat16"))
+    >>> keras.dtype_policies.deserialize(config)
+    <DTypePolicy "bfloat16">
+    """
     from kerasish.saving import serialization
 
     return serialization.deserialize_keras_object(config, custom_objects=custom_objects)

@@ -130,13 +130,29 @@ def standardize(dtype: Any) -> str:
 
 
 def is_float(dtype: Any) -> bool:
-    """Whether the dtype is a (real) floating-point type."""
+    """Whether the dtype is a (real) floating-point type.
+
+    Args:
+        dtype: a dtype's name, or a dtype of NumPy or of an engine.
+
+    >>> import kerasish as keras
+    >>> keras.backend.is_float_dtype("bfloat16"), keras.backend.is_float_dtype("int32")
+    (True, False)
+    """
     name = standardize(dtype)
     return name in FLOATS or name in FLOAT8
 
 
 def is_int(dtype: Any) -> bool:
-    """Whether the dtype is a signed or unsigned integer type (`bool` is not)."""
+    """Whether the dtype is a signed or unsigned integer type (`bool` is not).
+
+    Args:
+        dtype: a dtype's name, or a dtype of NumPy or of an engine.
+
+    >>> import kerasish as keras
+    >>> keras.backend.is_int_dtype("uint8"), keras.backend.is_int_dtype("bool")
+    (True, False)
+    """
     return standardize(dtype) in (*SIGNED, *UNSIGNED, *SUB_BYTE)
 
 

@@ -554,14 +554,32 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(initializer: Any) -> Any:
-    """The config of an initializer."""
+    """The config of an initializer, which `deserialize` makes an equal one from.
+
+    Args:
+        initializer: the initializer.
+
+    >>> import kerasish as keras
+    >>> keras.initializers.serialize(keras.initializers.Constant(2.0))["config"]
+    {'value': 2.0}
+    """
     from kerasish.saving import serialization
 
     return serialization.serialize_keras_object(initializer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The initializer that a config describes."""
+    """The initializer that a config describes.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes and functions by the names that stand in the config.
+
+    >>> import kerasish as keras
+    >>> config = keras.initializers.serialize(keras.initializers.Constant(2.0))
+    >>> keras.initializers.deserialize(config)((2,)).tolist()
+    [2.0, 2.0]
+    """
     from kerasish.saving import serialization
 
     return serialization.deserialize_keras_object(config, custom_objects=custom_objects)

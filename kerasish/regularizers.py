@@ -164,14 +164,32 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(regularizer: Any) -> Any:
-    """The config of a regularizer."""
+    """The config of a regularizer, which `deserialize` makes an equal one from.
+
+    Args:
+        regularizer: the regularizer.
+
+    >>> import kerasish as keras
+    >>> keras.regularizers.serialize(keras.regularizers.L1(0.5))["config"]
+    {'l1': 0.5}
+    """
     from kerasish.saving import serialization
 
     return serialization.serialize_keras_object(regularizer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The regularizer that a config describes."""
+    """The regularizer that a config describes.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes and functions by the names that stand in the config.
+
+    >>> import kerasish as keras
+    >>> config = keras.regularizers.serialize(keras.regularizers.L1(0.5))
+    >>> keras.regularizers.deserialize(config).l1
+    0.5
+    """
     from kerasish.saving import serialization
 
     return serialization.deserialize_keras_object(config, custom_objects=custom_objects)

@@ -14,7 +14,12 @@ _NAMESPACE = "kerasish"
 
 
 class MAP_TO_NONE:
-    """What the function given to `traverse` returns to put `None` in the place of something."""
+    """What the function given to `traverse` returns to put `None` in the place of something.
+
+    >>> import kerasish as keras
+    >>> keras.tree.traverse(lambda x: keras.tree.MAP_TO_NONE if x == 2 else None, [1, 2, [2]])
+    [1, None, [None]]
+    """
 
 
 def is_nested(structure: Any) -> bool:

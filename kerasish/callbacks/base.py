@@ -97,6 +97,13 @@ class History(Callback):
     Attributes:
         epoch: the numbers of the epochs.
         history: name of a loss or metric -> its value in each epoch.
+
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(loss="mse")
+    >>> history = model.fit(keras.ops.ones((4, 2)), keras.ops.ones((4, 1)), epochs=2, verbose=0)
+    >>> history.epoch, len(history.history["loss"])
+    ([0, 1], 2)
     """
 
     def __init__(self) -> None:
@@ -122,6 +129,11 @@ class CallbackList:
         add_history, add_progbar: add those that are not among them.
         model: the model that they see.
         **params: what they find in `params`.
+
+    >>> import kerasish as keras
+    >>> tell = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: print(epoch))
+    >>> keras.callbacks.CallbackList([tell]).on_epoch_begin(3)
+    3
     """
 
     def __init__(

@@ -25,6 +25,17 @@ class ModelCheckpoint(_Monitor):
         mode: "min", "max" or "auto".
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: the value to beat at first.
+
+    >>> import os, tempfile
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(loss="mse")
+    >>> x = keras.ops.ones((4, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     keep = keras.callbacks.ModelCheckpoint(os.path.join(folder, "{epoch}.keras"))
+    ...     history = model.fit(x, x[:, :1], epochs=2, verbose=0, callbacks=[keep])
+    ...     sorted(os.listdir(folder))
+    ['1.keras', '2.keras']
     """
 
     def __init__(
@@ -109,6 +120,18 @@ class BackupAndRestore(Callback):
         save_freq: "epoch", or a number of batches.
         double_checkpoint: keep the backup before as well.
         delete_checkpoint: delete the backup when training has ended.
+
+    >>> import tempfile
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile(loss="mse")
+    >>> x = keras.ops.ones((4, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     backup = keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)
+    ...     first = model.fit(x, x[:, :1], epochs=2, verbose=0, callbacks=[backup])
+    ...     second = model.fit(x, x[:, :1], epochs=3, verbose=0, callbacks=[backup])
+    >>> first.epoch, second.epoch
+    ([0, 1], [2])
     """
 
     def __init__(
@@ -172,6 +195,16 @@ class SwapEMAWeights(Callback):
 
     Args:
         swap_on_epoch: also swap at the end of each epoch, for callbacks that save.
+
+    >>> import kerasish as keras
+    >>> dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    >>> model = keras.Sequential([dense])
+    >>> model.compile(keras.optimizers.SGD(0.25, use_ema=True, ema_momentum=0.5), loss="mse")
+    >>> x = keras.ops.ones((1, 1))
+    >>> losses = [model.train_on_batch(x, x) for _ in range(2)]
+    >>> swap = keras.callbacks.SwapEMAWeights()
+    >>> model.predict(x, verbose=0).item(), model.predict(x, verbose=0, callbacks=[swap]).item()
+    (0.75, 0.625)
     """
 
     def __init__(self, swap_on_epoch: bool = False):

@@ -138,6 +138,14 @@ class ReduceLROnPlateau(_Monitor):
         min_delta: the smallest change that counts as an improvement.
         cooldown: epochs to wait after lowering it.
         min_lr: never go below.
+
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.layers.Dense(1, use_bias=False)])
+    >>> model.compile(keras.optimizers.SGD(1.0), loss="mse")
+    >>> reduce = keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1)
+    >>> x, y = keras.ops.zeros((4, 2)), keras.ops.ones((4, 1))  # nothing to learn here
+    >>> model.fit(x, y, epochs=3, verbose=0, callbacks=[reduce]).history["learning_rate"]
+    [1.0, 1.0, 0.5]
     """
 
     def __init__(
@@ -193,7 +201,16 @@ class TerminateOnNaN(Callback):
     """Stops training when the loss is NaN or infinite.
 
     Args:
-        raise_error: raise an error in place of stopping quietly.
+        raise_error: raise a `StateError` in place of stopping quietly.
+
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(loss="mse")
+    >>> stop = keras.callbacks.TerminateOnNaN()
+    >>> x, y = keras.ops.ones((4, 2)), keras.ops.full((4, 1), float("nan"))
+    >>> model.fit(x, y, epochs=9, verbose=0, callbacks=[stop]).epoch
+    Batch 0: Invalid loss, terminating training
+    [0]
     """
 
     def __init__(self, raise_error: bool = False):

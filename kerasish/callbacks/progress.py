@@ -16,19 +16,37 @@ _interactive: bool | None = None
 
 
 def enable_interactive_logging() -> None:
-    """Shows progress with bars on standard output (the default)."""
+    """Shows progress with bars on standard output (the default).
+
+    >>> import kerasish as keras
+    >>> keras.utils.enable_interactive_logging()
+    >>> keras.utils.is_interactive_logging_enabled()
+    True
+    """
     global _interactive
     _interactive = True
 
 
 def disable_interactive_logging() -> None:
-    """Shows one line for each epoch in place of bars."""
+    """Shows one line for each epoch in place of bars.
+
+    >>> import kerasish as keras
+    >>> keras.utils.disable_interactive_logging()
+    >>> keras.utils.is_interactive_logging_enabled()
+    False
+    >>> keras.utils.enable_interactive_logging()
+    """
     global _interactive
     _interactive = False
 
 
 def is_interactive_logging_enabled() -> bool:
-    """Whether `verbose="auto"` shows bars."""
+    """Whether `verbose="auto"` shows bars.
+
+    >>> import kerasish as keras
+    >>> keras.utils.is_interactive_logging_enabled()
+    True
+    """
     return True if _interactive is None else _interactive
 
 
@@ -63,6 +81,12 @@ class Progbar:
         unit_name: what a step is called.
 
     In a file or pipe nothing is rewritten: one line is printed at the end.
+
+    >>> import kerasish as keras
+    >>> bar = keras.utils.Progbar(target=3, verbose=2)
+    >>> for step in range(1, 4):
+    ...     bar.update(step, [("loss", 1 / 2**step)])
+    3/3 - 0s - ...s/step - loss: 0.1250
     """
 
     def __init__(
@@ -165,7 +189,15 @@ def _precise(seconds: float) -> str:
 
 
 class ProgbarLogger(Callback):
-    """Shows losses and metrics while a model trains; `fit` adds one where `verbose` asks for it."""
+    """Shows losses and metrics while a model trains; `fit` adds one where `verbose` asks for it.
+
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(loss="mse")
+    >>> x = keras.ops.zeros((4, 2))
+    >>> history = model.fit(x, x[:, :1], verbose=2, callbacks=[keras.callbacks.ProgbarLogger()])
+    1/1 - ...s - ...s/step - loss: 0.0000
+    """
 
     def __init__(self) -> None:
         super().__init__()

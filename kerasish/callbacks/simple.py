@@ -21,6 +21,15 @@ class LambdaCallback(Callback):
         on_train_begin, on_train_end: called with `(logs)`.
         on_train_batch_begin, on_train_batch_end: called with `(batch, logs)`.
         **kwargs: any other hook of `Callback`.
+
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(loss="mse")
+    >>> tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, *logs))
+    >>> x = keras.ops.ones((4, 2))
+    >>> history = model.fit(x, x[:, :1], epochs=2, verbose=0, callbacks=[tell])
+    0 loss
+    1 loss
     """
 
     def __init__(
@@ -41,11 +50,19 @@ class LambdaCallback(Callback):
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate at the beginning of each epoch.
+    """Sets the learning rate at the beginning of each epoch, and logs it as `learning_rate`.
 
     Args:
-        schedule: a function `(epoch, learning rate) -> learning rate`.
+        schedule: a function `(epoch, learning rate) -> learning rate`, or of the epoch alone.
         verbose: 1 tells each value.
+
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile("sgd", loss="mse")
+    >>> halve = keras.callbacks.LearningRateScheduler(lambda epoch: 0.5**epoch)
+    >>> x = keras.ops.ones((4, 2))
+    >>> model.fit(x, x[:, :1], epochs=3, verbose=0, callbacks=[halve]).history["learning_rate"]
+    [1.0, 0.5, 0.25]
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0):
@@ -88,6 +105,17 @@ class CSVLogger(Callback):
         filename: the file.
         separator: between values.
         append: add to an existing file.
+
+    >>> import pathlib, tempfile
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(loss="mse")
+    >>> x, y = keras.ops.zeros((4, 2)), keras.ops.zeros((4, 1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = keras.callbacks.CSVLogger(f"{folder}/log.csv")
+    ...     history = model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[log])
+    ...     pathlib.Path(folder, "log.csv").read_text().splitlines()
+    ['epoch,loss,val_loss', '0,0.0,0.0']
     """
 
     def __init__(self, filename: str, separator: str = ",", append: bool = False):
@@ -135,13 +163,18 @@ class CSVLogger(Callback):
 
 
 class RemoteMonitor(Callback):
-    """Posts the logs of each epoch to a server.
+    """Posts the logs of each epoch to a server; warns where it cannot be reached.
 
     Args:
         root, path: the address.
         field: the form field that carries the JSON.
         headers: HTTP headers.
         send_as_json: send a JSON body in place of a form.
+
+    >>> import kerasish as keras
+    >>> monitor = keras.callbacks.RemoteMonitor("http://localhost:9000", send_as_json=True)
+    >>> monitor.root + monitor.path
+    'http://localhost:9000/publish/epoch/end/'
     """
 
     def __init__(

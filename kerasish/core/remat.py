@@ -15,10 +15,17 @@ _scopes: list[RematScope] = []
 class RematScope:
     """Layers called in the block keep less for the backward pass and compute it again there.
 
+    Chen et al. (2016), https://arxiv.org/abs/1604.06174
+
     Args:
         mode: `"full"`, `"activations"`, `"larger_than"`, `"list_of_layers"` or `None`.
         output_size_threshold: for `"larger_than"`, the number of elements of the output.
         layer_names: for `"list_of_layers"`.
+
+    >>> import kerasish as keras
+    >>> with keras.RematScope(mode="larger_than", output_size_threshold=100):
+    ...     keras.layers.Dense(64)(keras.ops.ones((2, 8))).shape
+    (2, 64)
     """
 
     def __init__(

@@ -118,6 +118,14 @@ def device(device_name: str) -> Iterator[None]:
     """Computes on a device such as `"cpu"` or `"gpu:0"` for the length of a `with` block.
 
     Without it every backend uses its engine's default: the GPU where the engine sees one.
+
+    Args:
+        device_name: the device; a `BackendError` is raised where the engine has none of that name.
+
+    >>> import kerasish as keras
+    >>> with keras.device("cpu"):
+    ...     keras.ops.ones((2,)).tolist()
+    [1.0, 1.0]
     """
     if not isinstance(device_name, str) or not device_name:
         raise InvalidArgument(f"A device is a string such as 'cpu' or 'gpu:0', got {device_name!r}")
@@ -210,7 +218,14 @@ _symbolic = 0
 
 
 class SymbolicScope:
-    """Marks a block as symbolic: values computed in it are shapes and dtypes only."""
+    """Marks a block as symbolic: values computed in it are shapes and dtypes only.
+
+    >>> import kerasish as keras
+    >>> from kerasish.core.scope import in_symbolic_scope
+    >>> with keras.SymbolicScope():
+    ...     in_symbolic_scope()
+    True
+    """
 
     def __enter__(self) -> SymbolicScope:
         global _symbolic

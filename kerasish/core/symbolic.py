@@ -217,7 +217,15 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Whether `x` is a `KerasTensor`."""
+    """Whether `x` is a `KerasTensor`.
+
+    Args:
+        x: anything.
+
+    >>> import kerasish as keras
+    >>> keras.utils.is_keras_tensor(keras.Input((3,)))
+    True
+    """
     return isinstance(x, KerasTensor)
 
 

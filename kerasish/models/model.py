@@ -447,7 +447,17 @@ def _output_names(graph: Function) -> list[str]:
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The model, without weights, that `model.to_json()` described."""
+    """The model, without weights, that `model.to_json()` described.
+
+    Args:
+        json_string: the text.
+        custom_objects: classes and functions by the names that stand in it.
+
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> keras.models.model_from_json(model.to_json()).output_shape
+    (None, 2)
+    """
     from kerasish.saving.serialization import deserialize_keras_object
 
     try:

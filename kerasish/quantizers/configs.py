@@ -69,6 +69,12 @@ class Int8QuantizationConfig(QuantizationConfig):
     Args:
         weight_quantizer: `None` is `AbsMaxQuantizer`.
         activation_quantizer: `"default"` is `AbsMaxQuantizer`; `None` leaves inputs floats.
+
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(4)])
+    >>> model.quantize(config=keras.quantizers.Int8QuantizationConfig(activation_quantizer=None))
+    >>> model.layers[0].dtype_policy.name
+    'int8_from_float32'
     """
 
     mode = "int8"
@@ -90,6 +96,13 @@ class Int4QuantizationConfig(QuantizationConfig):
         activation_quantizer: `"default"` and `None` leave inputs floats.
         block_size: the number of input features that share a scale; `None` or -1: all of them,
             without a zero point.
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.Dense(4)
+    >>> layer.build((None, 64))
+    >>> layer.quantize(config=keras.quantizers.Int4QuantizationConfig(block_size=32))
+    >>> layer.dtype_policy.name
+    'int4/32_from_float32'
     """
 
     mode = "int4"
@@ -130,7 +143,17 @@ class Int4QuantizationConfig(QuantizationConfig):
 
 
 class Float8QuantizationConfig(QuantizationConfig):
-    """Products of float8 numbers, forward and backward, with scales kept while training."""
+    """Products of float8 numbers, forward and backward, with scales kept while training.
+
+    Micikevicius et al. (2022), https://arxiv.org/abs/2209.05433
+
+    >>> import kerasish as keras
+    >>> layer = keras.layers.Dense(4)
+    >>> layer.build((None, 64))
+    >>> layer.quantize(config=keras.quantizers.Float8QuantizationConfig())
+    >>> layer.dtype_policy.name
+    'float8_from_float32'
+    """
 
     mode = "float8"
 
@@ -206,6 +229,19 @@ class GPTQConfig(_CalibratedConfig):
         activation_order: begin with the columns that matter most.
         quantization_layer_structure: `{"pre_block_layers": [...], "sequential_blocks": [...]}`;
             `None` asks the model's `get_quantization_layer_structure("gptq")`.
+
+    >>> import numpy as np
+    >>> import kerasish as keras
+    >>> first = keras.layers.Embedding(20, 8)
+    >>> block = keras.Sequential([keras.Input((5, 8)), keras.layers.Dense(8)])
+    >>> model = keras.Sequential([keras.Input((5,)), first, block])
+    >>> config = keras.quantizers.GPTQConfig(
+    ...     np.arange(60).reshape(4, 15) % 20, None, num_samples=8, sequence_length=5, group_size=4,
+    ...     quantization_layer_structure={"pre_block_layers": [first],
+    ...                                   "sequential_blocks": [block]})
+    >>> model.quantize("gptq", config=config)
+    >>> block.layers[0].dtype_policy.name
+    'gptq/4/4_from_float32'
     """
 
     mode = "gptq"
@@ -243,6 +279,11 @@ class AWQConfig(_CalibratedConfig):
         group_size: how many inputs share a scale; -1: all.
         num_grid_points: how many exponents are tried for the scaling.
         quantization_layer_structure: as in `GPTQConfig`.
+
+    >>> import kerasish as keras
+    >>> config = keras.quantizers.AWQConfig(["some text"], tokenizer=str.encode, group_size=64)
+    >>> config.mode, config.dtype_policy_string()
+    ('awq', 'awq/4/64')
     """
 
     mode = "awq"

@@ -102,14 +102,32 @@ def get(identifier: Any, **kwargs: Any) -> Any:
 
 
 def serialize(initializer: Any) -> Any:
-    """The config of a quantizer (the argument's name is Keras')."""
+    """The config of a quantizer, which `deserialize` makes an equal one from.
+
+    Args:
+        initializer: the quantizer (the argument's name is Keras').
+
+    >>> import kerasish as keras
+    >>> keras.quantizers.serialize(keras.quantizers.AbsMaxQuantizer(axis=0))["class_name"]
+    'AbsMaxQuantizer'
+    """
     from kerasish.saving import serialization
 
     return serialization.serialize_keras_object(initializer)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The quantizer that a config describes."""
+    """The quantizer that a config describes.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes by the names that stand in the config.
+
+    >>> import kerasish as keras
+    >>> config = keras.quantizers.serialize(keras.quantizers.AbsMaxQuantizer(axis=0))
+    >>> keras.quantizers.deserialize(config).axis
+    (0,)
+    """
     from kerasish.saving import serialization
 
     return serialization.deserialize_keras_object(config, custom_objects=custom_objects)

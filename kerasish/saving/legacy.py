@@ -40,6 +40,11 @@ def deserialize_keras_object(
         module_objects: names that are known besides the registered ones.
         custom_objects: names of your own, which come first.
         printable_module_name: what kind of thing it is, for errors.
+
+    >>> import kerasish as keras
+    >>> config = {"class_name": "ReLU", "config": {"max_value": 6.0}}
+    >>> keras.utils.legacy.deserialize_keras_object(config).max_value
+    6.0
     """
     if identifier is None:
         return None

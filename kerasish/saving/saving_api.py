@@ -77,6 +77,14 @@ def save_model(
         filepath: a path that ends in `.keras`.
         overwrite: whether an existing file is replaced.
         zipped: kept for compatibility; the file is always one zip archive.
+
+    >>> import os, tempfile
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     keras.saving.save_model(model, os.path.join(folder, "model.keras"))
+    ...     os.listdir(folder)
+    ['model.keras']
     """
     kwargs.pop("include_optimizer", None)
     kwargs.pop("save_format", None)
@@ -115,6 +123,18 @@ def load_model(
         custom_objects: names of your classes and functions, where they are not registered.
         compile: whether it is compiled as it was when saved.
         safe_mode: refuse Python code in the file (lambdas).
+
+    A file that is damaged or asks for what it must not raises an `InvalidArgument` or `UnsafeFile`.
+
+    >>> import os, tempfile
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(path := os.path.join(folder, "model.keras"))
+    ...     again = keras.saving.load_model(path)
+    >>> x = keras.ops.ones((1, 3))
+    >>> model(x).tolist() == again(x).tolist()
+    True
     """
     path = pathlib.Path(os.fspath(filepath))
     if not path.is_file():
@@ -220,7 +240,22 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 def save_weights(
     model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any
 ) -> None:
-    """Writes the weights to a `.weights.h5` file, or to `.safetensors`."""
+    """Writes the weights to a `.weights.h5` file, or to `.safetensors`.
+
+    Args:
+        model: a built model.
+        filepath: a path with one of these endings.
+        overwrite: whether an existing file is replaced.
+        max_shard_size: kept for compatibility; there is always one file.
+
+    >>> import os, tempfile
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     keras.saving.save_weights(model, os.path.join(folder, "model.weights.h5"))
+    ...     os.listdir(folder)
+    ['model.weights.h5']
+    """
     path = _target(filepath, overwrite)
     if path.name.endswith(".safetensors"):
         with _replacing(path) as temporary:
@@ -237,7 +272,23 @@ def save_weights(
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-    """Reads weights from `.weights.h5`, `.safetensors` or a `.keras` file into a built model."""
+    """Reads weights from `.weights.h5`, `.safetensors` or a `.keras` file into a built model.
+
+    Args:
+        model: the model; where reading fails it keeps its own weights.
+        filepath: the file.
+        skip_mismatch: load what fits and warn about the rest, in place of an error.
+
+    >>> import os, tempfile
+    >>> import kerasish as keras
+    >>> one = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> other = keras.models.clone_model(one)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     one.save_weights(path := os.path.join(folder, "model.weights.h5"))
+    ...     keras.saving.load_weights(other, path)
+    >>> one.get_weights()[0].tolist() == other.get_weights()[0].tolist()
+    True
+    """
     kwargs.pop("objects_to_skip", None)
     if kwargs:
         raise InvalidArgument(

@@ -58,7 +58,14 @@ def in_safe_mode() -> bool:
 
 
 def enable_unsafe_deserialization() -> None:
-    """Raises: kerasish has no global switch that turns checks off. Pass `safe_mode=False`."""
+    """Raises: kerasish has no global switch that turns checks off. Pass `safe_mode=False`.
+
+    >>> import kerasish as keras
+    >>> keras.config.enable_unsafe_deserialization()
+    Traceback (most recent call last):
+        ...
+    kerasish.errors.UnsafeFile: kerasish has no process-wide switch for unsafe loading. ...
+    """
     raise UnsafeFile(
         "kerasish has no process-wide switch for unsafe loading. Pass safe_mode=False to the one "
         "load_model or deserialize_keras_object call whose file you trust."

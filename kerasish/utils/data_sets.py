@@ -375,6 +375,18 @@ def image_dataset_from_directory(
         data_format: `"channels_last"` or `"channels_first"`.
         format: as in `timeseries_dataset_from_array`.
         verbose: tell what was found.
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import kerasish as keras
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i, name in enumerate(["cats", "dogs"]):
+    ...         pathlib.Path(folder, name).mkdir()
+    ...         keras.utils.save_img(f"{folder}/{name}/{i}.png", np.zeros((4, 6, 3)))
+    ...     data = keras.utils.image_dataset_from_directory(folder, image_size=(8, 8))
+    ...     [(x.shape, sorted(y.tolist())) for x, y in data]
+    Found 2 files of 2 classes.
+    [((2, 8, 8, 3), [0, 1])]
     """
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise InvalidArgument("crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.")
@@ -415,6 +427,16 @@ def text_dataset_from_directory(
         max_length: longer texts are cut off.
 
     The others are those of `image_dataset_from_directory`.
+
+    >>> import pathlib, tempfile
+    >>> import kerasish as keras
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name, text in (("bad", "never again"), ("good", "well done")):
+    ...         pathlib.Path(folder, name).mkdir()
+    ...         _ = pathlib.Path(folder, name, "1.txt").write_text(text)
+    ...     data = keras.utils.text_dataset_from_directory(folder, shuffle=False, verbose=False)
+    ...     [(x.tolist(), y.tolist()) for x, y in data]
+    [(['never again', 'well done'], [0, 1])]
     """
     def read(paths: list[str]) -> np.ndarray:
         texts = np.empty(len(paths), object)
@@ -443,6 +465,16 @@ def audio_dataset_from_directory(
         ragged: give a list of sounds of their own lengths for a batch.
 
     The others are those of `image_dataset_from_directory`.
+
+    >>> import tempfile, wave
+    >>> import kerasish as keras
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with wave.open(f"{folder}/silence.wav", "wb") as file:
+    ...         file.setparams((1, 2, 16000, 0, "NONE", ""))
+    ...         file.writeframes(bytes(2 * 100))
+    ...     data = keras.utils.audio_dataset_from_directory(folder, labels=None, verbose=False)
+    ...     [x.shape for x in data]
+    [(1, 100, 1)]
     """
     if ragged and output_sequence_length is not None:
         raise InvalidArgument("ragged=True and output_sequence_length exclude each other.")

@@ -42,6 +42,15 @@ def get_file(
         archive_format: `"tar"`, `"zip"`, a list of them, or `"auto"` for either.
         cache_dir: the cache; by default `KERASISH_HOME`, or `.kerasish` in the home folder.
         force_download: download also what is there.
+
+    >>> import pathlib, tempfile
+    >>> import kerasish as keras
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source = pathlib.Path(folder, "words.txt")
+    ...     _ = source.write_text("one two")
+    ...     copy = keras.utils.get_file(origin=source.as_uri(), cache_dir=folder)
+    ...     pathlib.Path(copy).read_text()
+    'one two'
     """
     if not origin:
         raise InvalidArgument("get_file needs an origin: the address of the file.")

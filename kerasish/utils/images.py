@@ -44,6 +44,11 @@ def array_to_img(
         scale: whether values are stretched to 0 to 255; otherwise they are cut off there, and one
             channel of larger values becomes a picture of integers.
         dtype: the dtype to compute in; `None` is `floatx`.
+
+    >>> import numpy as np
+    >>> import kerasish as keras
+    >>> keras.utils.array_to_img(np.array([[[0.0], [1.0]]])).getpixel((1, 0))
+    255
     """
     image = _pillow()
     x = np.asarray(backends.to_host(x), dtypes.numpy_dtype(dtypes.standardize(dtype)))
@@ -96,6 +101,14 @@ def load_img(
         target_size: `(height, width)` to resize to; `None` keeps the picture's own.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"hamming"`, `"box"` or `"lanczos"`.
         keep_aspect_ratio: cut the middle out in the target's proportions before resizing.
+
+    >>> import io
+    >>> import numpy as np
+    >>> import kerasish as keras
+    >>> file = io.BytesIO()
+    >>> keras.utils.save_img(file, np.zeros((4, 6, 3)), file_format="png")
+    >>> keras.utils.load_img(file, target_size=(2, 3)).size  # Pillow tells the width first
+    (3, 2)
     """
     image = _pillow()
     if color_mode not in _COLORS:
@@ -145,6 +158,14 @@ def save_img(
         file_format: such as `"png"`; `None` takes the path's ending.
         scale: as in `array_to_img`.
         **kwargs: what Pillow's `save` takes for the format.
+
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import kerasish as keras
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     keras.utils.save_img(os.path.join(folder, "black.png"), np.zeros((4, 6, 3)))
+    ...     os.listdir(folder)
+    ['black.png']
     """
     img = array_to_img(x, data_format=data_format, scale=scale)
     ending = file_format or pathlib.Path(str(path)).suffix.lstrip(".")

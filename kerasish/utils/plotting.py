@@ -192,6 +192,14 @@ def plot_model(
 
     Returns:
         The graph, which notebooks show as a picture where Graphviz is.
+
+    >>> import os, tempfile
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dot = keras.utils.plot_model(model, os.path.join(folder, "model.dot"), show_shapes=True)
+    >>> "Output shape: (None, 2)" in dot.to_string()
+    True
     """
     dot = model_to_dot(
         model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi,
