@@ -72,6 +72,8 @@ class Variable:
         self._shape = tuple(value.shape)
         self._value: Any = value
         self._home: Any = backends.host()
+        if (announce := backends.active.lookup("variable_type")) is not None:
+            announce(type(self))
 
     def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
         if callable(initializer):

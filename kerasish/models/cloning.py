@@ -13,6 +13,7 @@ from kerasish.layers.base import Layer
 from kerasish.layers.input_layer import Input, InputLayer
 from kerasish.models.model import Functional, Model
 from kerasish.models.sequential import Sequential
+from kerasish.saving import serialization
 
 
 def clone_model(
@@ -45,7 +46,7 @@ def clone_model(
             return clone_model(layer, clone_function=clone_function, recursive=True)
         if clone_function is not None:
             return clone_function(layer)
-        return layer.__class__.from_config(layer.get_config())
+        return _twin(layer)
 
     if isinstance(model, Sequential):
         if call_function is not None:
@@ -67,7 +68,7 @@ def clone_model(
                 f"{type(model).__name__} {model.name!r} is cloned by its config: clone_function, "
                 "call_function and input_tensors work for functional and Sequential models."
             )
-        return model.__class__.from_config(model.get_config())
+        return _twin(model)
     graph = model._function
     if input_tensors is None:
         starts = [
@@ -98,3 +99,8 @@ def clone_model(
     outputs = tree.map_structure(lambda x: tensors[id(x)], graph._outputs_struct)
     plain = type(model).__init__ is Functional.__init__
     return (type(model) if plain else Functional)(inputs, outputs, name=model.name)
+
+
+def _twin(layer: Any) -> Any:
+    with serialization.functions_as_they_are():
+        return layer.__class__.from_config(layer.get_config())

@@ -36,6 +36,8 @@ _FUNCTIONS = (
 """Where functions are pure, so that a file may name them; elsewhere only ops may be named."""
 _PLAIN = (str, int, float, bool, type(None))
 _safe_mode: list[bool] = []
+_functions_stay = False
+"""Whether configs hold functions themselves: those that never leave the process."""
 _shared_out: dict[int, list[Any]] | None = None
 """What is being serialized: id -> [number, how often it was met, the object itself]."""
 _shared_in: dict[Any, Any] | None = None
@@ -50,6 +52,17 @@ def safe_mode_scope(safe: bool) -> Iterator[None]:
         yield
     finally:
         _safe_mode.pop()
+
+
+@contextlib.contextmanager
+def functions_as_they_are() -> Iterator[None]:
+    """Configs that are made and read in a block need no names for functions."""
+    global _functions_stay
+    before, _functions_stay = _functions_stay, True
+    try:
+        yield
+    finally:
+        _functions_stay = before
 
 
 def in_safe_mode() -> bool:
@@ -168,6 +181,8 @@ def _serialize(obj: Any) -> Any:
             "class_name": "__tensor__",
             "config": {"value": host.tolist(), "dtype": host.dtype.name},
         }
+    if _functions_stay and isinstance(obj, types.FunctionType):
+        return obj
     if isinstance(obj, types.FunctionType) and obj.__name__ == "<lambda>":
         return {"class_name": "__lambda__", "config": {"value": _encode_lambda(obj)}}
     if isinstance(obj, type) and not hasattr(obj, "get_config"):
@@ -189,7 +204,7 @@ def _serialize(obj: Any) -> Any:
         if hasattr(obj, "get_compile_config"):
             compiled = obj.get_compile_config()
             if compiled is not None:
-                result["compile_config"] = compiled
+                result["compile_config"] = {k: _serialize(v) for k, v in compiled.items()}
         return result
     if callable(obj):
         if (module := public_module(obj)) is not None:
@@ -376,6 +391,8 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
         return config
     if isinstance(config, list | tuple):
         return type(config)(_deserialize(x) for x in config)
+    if _functions_stay and isinstance(config, types.FunctionType):
+        return config
     if not isinstance(config, dict):
         raise InvalidArgument(f"Cannot deserialize {config!r} of type {type(config).__name__}.")
     name = config.get("class_name")

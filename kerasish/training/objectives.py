@@ -189,6 +189,10 @@ class Objective:
             return [y.get(n) for n in self.names]
         targets = match_targets(y, y_pred)
         if len(targets) != len(predictions):
+            # Outputs without a loss need no targets.
+            if len(targets) == sum(f is not None for f in self.functions or ()):
+                left = iter(targets)
+                return [None if f is None else next(left) for f in self.functions or ()]
             raise InvalidArgument(
                 f"The model has {len(predictions)} outputs {self.names}, the targets have "
                 f"{len(targets)}."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class Samples(PyDataset):
         self._order = np.array(order, "int64")
         self._read = read
         self.batch_size = batch_size
-        self.shuffle = shuffle
+        self._mixed = shuffle
         self._random = np.random.default_rng(seed)
         self.on_epoch_end()
 
@@ -62,12 +62,100 @@ class Samples(PyDataset):
         self.on_epoch_end()
 
     def on_epoch_end(self) -> None:
-        if self.shuffle:
+        if self._mixed:
             self._random.shuffle(self._order)
 
     def batch(self, batch_size: int) -> Samples:
         """The same samples in batches."""
         return Samples(self._order, self._read, batch_size)
+
+    def unbatch(self) -> Samples:
+        """The same samples one by one."""
+        return Samples(self._order, self._read)
+
+    def map(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Mapped:
+        """The results of a function of each element (a tuple is given as several arguments)."""
+        return Mapped(self, function)
+
+    def take(self, count: int) -> Mapped:
+        """The first elements."""
+        return Mapped(self, stop=count)
+
+    def skip(self, count: int) -> Mapped:
+        """The elements after the first ones."""
+        return Mapped(self, start=count)
+
+    def shuffle(self, buffer_size: int = 0, seed: int | None = None, **kwargs: Any) -> Samples:
+        """The elements in a new order for each epoch."""
+        return Mapped(self, mixed=True, seed=seed)
+
+    def cache(self, *args: Any, **kwargs: Any) -> Samples:
+        """The data set itself, as are `prefetch` and `with_options`: it is read when asked for."""
+        return self
+
+    prefetch = with_options = cache
+
+    def cardinality(self) -> int:
+        """How many elements there are."""
+        return len(self)
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        """Over the elements, as NumPy arrays."""
+        return (tree.map_structure(backends.to_host, x) for x in self)
+
+
+class Mapped(Samples):
+    """Elements `start` to `stop` of another data set, each put through a function."""
+
+    def __init__(
+        self, source: Samples, function: Callable[..., Any] | None = None, start: int = 0,
+        stop: int | None = None, mixed: bool = False, seed: int | None = None,
+    ):  # fmt: skip
+        PyDataset.__init__(self)
+        self._source, self._function = source, function
+        self._chosen = np.arange(len(source))[start : None if stop is None or stop < 0 else stop]
+        self.batch_size = source.batch_size
+        self._mixed, self._random = mixed, np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, index: int) -> Any:
+        element = self._source[int(self._chosen[index])]
+        if self._function is None:
+            return element
+        return self._function(*element) if isinstance(element, tuple) else self._function(element)
+
+    def on_epoch_end(self) -> None:
+        self._source.on_epoch_end()
+        if self._mixed:
+            self._random.shuffle(self._chosen)
+
+    def batch(self, batch_size: int) -> Samples:
+        if self.batch_size is not None:
+            raise InvalidArgument("The data set is in batches already: unbatch() it first.")
+
+        def read(numbers: np.ndarray) -> Any:
+            rows = [tree.map_structure(backends.to_host, self[int(i)]) for i in numbers]
+            return tree.map_structure(lambda *xs: np.stack(xs), *rows)
+
+        return Samples(np.arange(len(self)), read, batch_size)
+
+    def unbatch(self) -> Samples:
+        if self.batch_size is None:
+            return self
+        sizes = np.cumsum([len(tree.flatten(x)[0]) for x in self])
+
+        def read(numbers: np.ndarray) -> Any:
+            rows = []
+            for i in numbers:
+                which = int(np.searchsorted(sizes, i, "right"))
+                row = int(i) - (int(sizes[which - 1]) if which else 0)
+                element = tree.map_structure(backends.to_host, self[which])
+                rows.append(tree.map_structure(lambda a, row=row: a[row], element))
+            return tree.map_structure(lambda *xs: np.stack(xs), *rows)
+
+        return Samples(np.arange(sizes[-1] if len(sizes) else 0), read)
 
 
 def _given(samples: Samples, format: str, told: dict[str, Any] | None = None) -> Any:

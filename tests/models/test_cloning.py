@@ -166,3 +166,17 @@ def test_configs_of_models_not_connected():
     config["layers"][-1]["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] = "nobody"
     with pytest.raises(errors.InvalidArgument, match="cannot be connected"):
         keras.Model.from_config(config)
+
+
+def test_functions_need_no_registration():
+    def twice(x):
+        return x * 2
+
+    model = keras.Sequential([
+        keras.Input((2,)), keras.layers.Dense(2, activation=twice), keras.layers.Lambda(twice),
+        keras.layers.Lambda(lambda x: x + 1),
+    ])  # fmt: skip
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    x = np.ones((1, 2), "float32")
+    np.testing.assert_allclose(twin(x), model(x))

@@ -527,3 +527,33 @@ def test_an_archive_has_the_members_that_keras_writes(tmp_path):
     with zipfile.ZipFile(tmp_path / "m.keras") as archive:
         assert set(archive.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
         assert json.loads(archive.read("metadata.json"))["keras_version"].startswith("3.")
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class CompilesItsOwnWay(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def compile(self, optimizer, distance):
+        super().compile(optimizer)
+        self.distance = distance
+
+    def get_compile_config(self):
+        return {"optimizer": self.optimizer, "distance": self.distance}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def test_compile_configs_may_hold_objects(tmp_path):
+    model = CompilesItsOwnWay()
+    model(np.ones((1, 2), "float32"))
+    model.compile(keras.optimizers.SGD(0.25), keras.losses.Huber(0.5))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert float(loaded.optimizer.learning_rate) == 0.25
+    assert loaded.distance.get_config() == model.distance.get_config()

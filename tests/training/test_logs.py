@@ -120,3 +120,10 @@ def test_bar_shows_the_last_value_or_an_average(capsys):
         for i in range(3):
             bar.update(i + 1, [("v", i + 1)])
         assert shown in capsys.readouterr().out
+
+
+def test_outputs_without_a_loss_need_no_targets():
+    inputs, a, b, _ = branches()
+    model = keras.Model(inputs, [a, b])
+    assert fitted(model, Y, loss=["mse", None]) == ["loss"]
+    assert fitted(model, [Y], loss=[None, "mse"], metrics=[[], ["mae"]]) == ["b_mae", "loss"]

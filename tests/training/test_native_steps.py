@@ -125,3 +125,34 @@ def test_torch_optimizers_train_layers():
     with pytest.raises(AttributeError, match="no attribute 'zero_grad'"):
         with config.backend_scope("numpy"):
             model.zero_grad()
+
+
+def test_gradients_can_be_cleared_after_the_forward_pass():
+    torch = pytest.importorskip("torch")
+    with config.backend_scope("torch"):
+        model = model_of(keras.Model)
+        for _ in range(2):
+            loss = torch.nn.functional.mse_loss(model(torch.from_numpy(X)), torch.from_numpy(Y))
+            model.zero_grad()
+            loss.backward()
+            first, *_ = (v.value.grad.clone() for v in model.trainable_weights)
+        assert first.abs().sum() > 0
+        loss = torch.nn.functional.mse_loss(model(torch.from_numpy(X)), torch.from_numpy(Y))
+        loss.backward()
+        torch.testing.assert_close(model.trainable_weights[0].value.grad, 2 * first)
+
+
+def test_jax_functions_take_variables():
+    jax = pytest.importorskip("jax")
+    with config.backend_scope("jax"):
+        model = model_of(keras.Model)
+
+        def loss_of(trainable, fixed, x, y):
+            y_pred, fixed = model.stateless_call(trainable, fixed, x)
+            return ((y_pred - y) ** 2).mean(), fixed
+
+        step = jax.jit(jax.value_and_grad(loss_of, has_aux=True))
+        (_, fixed), grads = step(model.trainable_variables, model.non_trainable_variables, X, Y)
+        assert [g.shape for g in grads] == [v.shape for v in model.trainable_variables]
+        values = [v - 0.1 * g for v, g in zip(model.trainable_variables, grads, strict=True)]
+        assert step(values, fixed, X, Y)[0][0] < step(model.trainable_variables, fixed, X, Y)[0][0]

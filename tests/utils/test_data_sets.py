@@ -193,3 +193,20 @@ def test_pictures(tmp_path, backend):
 def test_mistakes_are_told(call, match, texts):
     with pytest.raises(ValueError, match=match):
         call(texts)
+
+
+def test_data_sets_are_mapped_and_cut(backend):
+    x = np.arange(12, dtype="float32").reshape(6, 2)
+    data = keras.utils.timeseries_dataset_from_array(x, x[:, 0], 1, batch_size=2)
+    mapped = data.map(lambda a, b: (a[:, 0] * 2, b)).cache().prefetch(buffer_size=1)
+    first, labels = next(iter(mapped.take(1)))
+    assert np.asarray(first).tolist() == [[0, 2], [4, 6]]
+    assert np.asarray(labels).tolist() == [0, 2]
+    assert len(list(mapped.skip(1))) == 2
+    again = mapped.unbatch().batch(4)
+    assert [len(np.asarray(b)) for _, b in again] == [4, 2]
+    found = sorted(float(b) for _, bs in mapped.shuffle(8) for b in np.asarray(bs))
+    assert found == x[:, 0].tolist()
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert len(model.fit(mapped, epochs=2, verbose=0).history["loss"]) == 2

@@ -145,6 +145,12 @@ def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) 
         return jnp.array(value, native_dtype(dtype))
 
 
+@functools.cache
+def variable_type(kind: type) -> None:
+    """Lets variables be given to transformed functions, which see their values."""
+    jax.tree_util.register_pytree_node(kind, lambda v: ((v.value,), None), lambda _, x: x[0])
+
+
 def assign(held: Any, value: Any) -> Any:
     if isinstance(value, jax.core.Tracer):
         raise StateError(

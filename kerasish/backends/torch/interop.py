@@ -112,13 +112,21 @@ def foreign_load(text: str) -> torch.nn.Module:
 
 _MODULE_METHODS = frozenset((
     "buffers", "load_state_dict", "named_buffers", "named_parameters", "parameters", "state_dict",
-    "zero_grad",
 ))  # fmt: skip
 
 
 def layer_attribute(layer: Any, name: str) -> Any:
     """What programs call on layers that Keras, on this backend, makes torch modules."""
+    if name == "zero_grad":  # also between a forward and a backward pass: nothing may move
+        return lambda set_to_none=True: _zero_grad(layer, set_to_none)
     return getattr(LayerModule(layer), name) if name in _MODULE_METHODS else None
+
+
+def _zero_grad(layer: Any, set_to_none: bool) -> None:
+    for variable in layer.weights:
+        value = variable.value
+        if value.grad is not None:
+            value.grad = None if set_to_none else torch.zeros_like(value)
 
 
 class LayerModule(torch.nn.Module):
