@@ -42,6 +42,17 @@ def _window(target: Any, source: Any, size: int) -> Any:
     return ops.less(ops.abs(ops.subtract(rows, columns)), size)
 
 
+def _masked_softmax(scores: Any, mask: Any, axes: tuple[int, ...]) -> Any:
+    """Softmax of what the mask shows; a row that sees nothing is all zeros."""
+    axis = axes if len(axes) > 1 else axes[0]
+    if mask is None:
+        return ops.softmax(scores, axis=axis)
+    dtype = ops.dtype(scores)
+    low = ops.cast(-3e4 if dtype == "float16" else -1e9, dtype)
+    weights = ops.softmax(ops.where(mask, scores, low), axis=axis)
+    return ops.where(ops.any(mask, axis=axes, keepdims=True), weights, ops.cast(0.0, dtype))
+
+
 class _Projected(Layer):
     """What the multi-head layers share: weights' options and the attention itself."""
 
@@ -73,10 +84,12 @@ class _Projected(Layer):
         copy = lambda i: i.__class__.from_config(i.get_config()) if hasattr(i, "get_config") else i
         return EinsumDense(
             equation, output_shape=output_shape, bias_axes=bias_axes if self.use_bias else None,
+            activation="sigmoid" if name == "gate" else None,
             name=name, dtype=self.dtype_policy, kernel_initializer=copy(self.kernel_initializer),
             bias_initializer=copy(self.bias_initializer),
             kernel_regularizer=self.kernel_regularizer, bias_regularizer=self.bias_regularizer,
             kernel_constraint=self.kernel_constraint, bias_constraint=self.bias_constraint,
+            activity_regularizer=self._projection_regularizer,
         )  # fmt: skip
 
     def _masks(
@@ -132,7 +145,9 @@ class MultiHeadAttention(_Projected):
         activity_regularizer: Any = None, kernel_constraint: Any = None,
         bias_constraint: Any = None, use_gate: bool = False, seed: Any = None, **kwargs: Any,
     ):  # fmt: skip
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(**kwargs)
+        # Of the projections' outputs; the last of them is the layer's own.
+        self._projection_regularizer = regularizers.get(activity_regularizer)
         for name, value in (("num_heads", num_heads), ("key_dim", key_dim)):
             if not isinstance(value, int) or value <= 0:
                 raise InvalidArgument(f"MultiHeadAttention needs {name} > 0, got {value!r}.")
@@ -163,9 +178,9 @@ class MultiHeadAttention(_Projected):
         ), shape)
         self.query_dense = split("query", self.key_dim, query_shape)
         self.key_dense = split("key", self.key_dim, key_shape)
-        self.value_dense = split("value", self.value_dim, value_shape)
         if self.use_gate:
             self.gate_dense = split("gate", self.value_dim, query_shape)
+        self.value_dense = split("value", self.value_dim, value_shape)
         out = self._output_shape or (query_shape[-1],)
         letters = "pqrstuv"[: len(out)]
         self.output_dense = _built(self._projection(
@@ -183,13 +198,14 @@ class MultiHeadAttention(_Projected):
         use_causal_mask: bool = False,
     ) -> Any:  # fmt: skip
         key = value if key is None else key
+        # What masked queries see is no matter: the output keeps their mask.
         mask = self._masks(
-            query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+            query, value, key, None, value_mask, key_mask, attention_mask, use_causal_mask
         )
         q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
         out, scores = self._attend(q, k, v, mask, training, return_attention_scores)
         if self.use_gate:
-            out = ops.multiply(out, ops.sigmoid(self.gate_dense(query)))
+            out = ops.multiply(out, self.gate_dense(query))
         out = self.output_dense(out)
         return (out, scores) if return_attention_scores else out
 
@@ -221,10 +237,7 @@ class MultiHeadAttention(_Projected):
         if mask is not None:
             while len(mask.shape) < len(scores.shape):
                 mask = ops.expand_dims(mask, -(2 * len(axes)) - 1)
-            low = -3e4 if ops.dtype(scores) == "float16" else -1e9
-            scores = ops.where(mask, scores, ops.cast(low, ops.dtype(scores)))
-        flat_axes = tuple(range(-len(axes), 0))
-        weights = ops.softmax(scores, axis=flat_axes if len(flat_axes) > 1 else -1)
+        weights = _masked_softmax(scores, mask, tuple(range(-len(axes), 0)))
         used = self._dropout_layer(weights, training=training) if dropping else weights
         out = ops.einsum(f"{score},{join(source)}{n}{h}->{join(target)}{n}{h}", used, v)
         return out, weights
@@ -267,7 +280,10 @@ class MultiHeadAttention(_Projected):
         return out, KerasTensor(scores, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "output_shape": self._output_shape}
+        return {
+            **super().get_config(), "output_shape": self._output_shape,
+            "activity_regularizer": regularizers.serialize(self._projection_regularizer),
+        }
 
     query_dense: EinsumDense
     key_dense: EinsumDense
@@ -308,6 +324,8 @@ class GroupedQueryAttention(_Projected):
     (2, 5, 8)
     """
 
+    _keras_name = "GroupQueryAttention"
+
     def __init__(
         self, head_dim: int, num_query_heads: int, num_key_value_heads: int,
         dropout: float = 0.0, use_bias: bool = True, sliding_window: int | None = None,
@@ -318,6 +336,7 @@ class GroupedQueryAttention(_Projected):
         seed: Any = None, **kwargs: Any,
     ):  # fmt: skip
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._projection_regularizer = self.activity_regularizer
         if num_query_heads % num_key_value_heads:
             raise InvalidArgument(
                 f"num_query_heads ({num_query_heads}) must be a multiple of num_key_value_heads "
@@ -340,9 +359,9 @@ class GroupedQueryAttention(_Projected):
         )
         self.query_dense = split("query", self.num_query_heads, query_shape)
         self.key_dense = split("key", self.num_key_value_heads, key_shape)
-        self.value_dense = split("value", self.num_key_value_heads, value_shape)
         if self.use_gate:
             self.gate_dense = split("gate", self.num_query_heads, query_shape)
+        self.value_dense = split("value", self.num_key_value_heads, value_shape)
         self.output_dense = _built(
             self._projection("attention_output", "bquh,uhm->bqm", (None, query_shape[-1]), "m"),
             (*query_shape[:-1], self.num_query_heads, self.head_dim),
@@ -371,16 +390,12 @@ class GroupedQueryAttention(_Projected):
             v = ops.repeat(v, self.num_repeats, axis=2)
             scores = ops.einsum("bquh,bkuh->buqk", q, k)
             scores = ops.multiply(scores, 1.0 / math.sqrt(self.head_dim))
-            if mask is not None:
-                low = -3e4 if ops.dtype(scores) == "float16" else -1e9
-                scores = ops.where(
-                    ops.expand_dims(mask, 1), scores, ops.cast(low, ops.dtype(scores))
-                )
-            scores = ops.softmax(scores, axis=-1)
+            mask = None if mask is None else ops.expand_dims(mask, 1)
+            scores = _masked_softmax(scores, mask, (-1,))
             used = self._dropout_layer(scores, training=training) if dropping else scores
             out = ops.einsum("buqk,bkuh->bquh", used, v)
         if self.use_gate:
-            out = ops.multiply(out, ops.sigmoid(self.gate_dense(query)))
+            out = ops.multiply(out, self.gate_dense(query))
         out = self.output_dense(out)
         return (out, scores) if return_attention_scores else out
 

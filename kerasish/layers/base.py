@@ -92,6 +92,9 @@ class Layer(Operation):
     ((2, 3), 1)
     """
 
+    _keeps_dtype = False
+    """Whether integers come out as integers, as they do of layers that only move values."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
@@ -808,7 +811,12 @@ class Layer(Operation):
             else:
                 shape = self.compute_output_shape(*list(shapes.values())[: max(len(wanted), 1)])
             sparse = getattr(self, "sparse", False)  # an argument of layers that encode categories
-            return _map_shapes(lambda s: KerasTensor(s, self._output_dtype, sparse=sparse), shape)
+            dtype = self._output_dtype
+            if self._keeps_dtype:
+                dtype = dtypes.result_type(
+                    *(x.dtype for x in tree.flatten(arguments) if isinstance(x, KerasTensor))
+                )
+            return _map_shapes(lambda s: KerasTensor(s, dtype, sparse=sparse), shape)
         return symbolic.infer(self._call_in_context, args, kwargs)
 
     def _call_in_context(self, *args: Any, **kwargs: Any) -> Any:

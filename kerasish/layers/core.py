@@ -136,7 +136,6 @@ class EinsumDense(Adaptable):
         self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
         self.gptq_unpacked_column_size = gptq_unpacked_column_size
         self.quantization_config = config_of(quantization_config)
-        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         self._kernel_shape, bias_shape, self.full_output_shape = _einsum_shapes(
@@ -485,12 +484,18 @@ class Lambda(Layer):
             shape = _map_shapes(lambda s: (batch, *s), self._output_shape)
         return _map_shapes(lambda s: KerasTensor(s, self.compute_dtype), shape)
 
+    @property
+    def _consumes_mask(self) -> bool:
+        return self._wants_mask
+
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config["function"] = serialization.serialize_keras_object(self.function)
+        if self.mask is None:
+            del config["mask"]
         if self._output_shape is not None:
             config["output_shape"] = serialization.serialize_keras_object(self._output_shape)
         return config
@@ -523,6 +528,8 @@ class Masking(Layer):
     >>> keras.layers.Masking().compute_mask(x).tolist()
     [[True, False]]
     """
+
+    _keeps_dtype = True
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)

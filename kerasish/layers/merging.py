@@ -13,6 +13,8 @@ from kerasish.layers.base import Layer
 class Merge(Layer):
     """The base: brings the inputs to a common rank and folds them pairwise with `_merge`."""
 
+    _keeps_dtype = True
+
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
@@ -117,6 +119,8 @@ class Average(Merge):
     [[3.5]]
     """
 
+    _keeps_dtype = False
+
     def _merge(self, a: Any, b: Any) -> Any:
         return ops.add(a, b)
 
@@ -200,7 +204,7 @@ class Concatenate(Merge):
                 m = ops.expand_dims(m, -1)
             masks.append(ops.broadcast_to(m, ops.shape(x)))
         joined = ops.concatenate(masks, axis=axis)
-        return ops.all(joined, axis=-1)
+        return ops.any(joined, axis=-1)
 
 
 class Dot(Layer):

@@ -125,14 +125,17 @@ class BatchNormalization(_Affine):
                 name=name, shape=(size,), initializer=initializer, trainable=False, autocast=False,
             ))  # fmt: skip
         if self.renorm:
-            self.renorm_mean = self.add_weight(
-                name="renorm_mean", shape=(size,), initializer="zeros", trainable=False,
-                autocast=False,
-            )  # fmt: skip
-            self.renorm_stddev = self.add_weight(
-                name="renorm_stddev", shape=(size,), initializer="ones", trainable=False,
-                autocast=False,
-            )  # fmt: skip
+            deviation = lambda shape, dtype=None: ops.sqrt(
+                self.moving_variance_initializer(shape, dtype=dtype)
+            )
+            for name, initializer in (
+                ("moving_stddev", deviation), ("renorm_mean", self.moving_mean_initializer),
+                ("renorm_stddev", deviation),
+            ):  # fmt: skip
+                setattr(self, name, self.add_weight(
+                    name=name, shape=(size,), initializer=initializer, trainable=False,
+                    autocast=False,
+                ))  # fmt: skip
         rank = len(input_shape)
         axes = list(range(rank))
         del axes[self.axis]
@@ -162,7 +165,12 @@ class BatchNormalization(_Affine):
             mean, variance = self._moments(x, mask)
             y = self._normalize(x, mean, variance, gamma, beta)
         self._keep(self.moving_mean, mean)
-        self._keep(self.moving_variance, variance)
+        if self.renorm:  # the deviation is what is averaged
+            self._keep(self.moving_stddev, ops.sqrt(ops.add(variance, self.epsilon)))
+            kept = ops.square(self.moving_stddev.value)
+            self.moving_variance.assign(ops.maximum(ops.subtract(kept, self.epsilon), 0.0))
+        else:
+            self._keep(self.moving_variance, variance)
         return ops.cast(y, self.compute_dtype)
 
     def _keep(self, running: Any, value: Any) -> None:
@@ -278,7 +286,6 @@ class RMSNormalization(Layer):
         super().__init__(**kwargs)
         self.axis = axis
         self.epsilon = epsilon
-        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         axes = self.axis if isinstance(self.axis, list | tuple) else [self.axis]

@@ -124,10 +124,16 @@ class _Cell(DropoutRNNCell, Layer):
             h = ops.multiply(h, self.get_recurrent_dropout_mask(h))
         return x, h
 
-    def compute_output_shape(self, input_shape: Any, *states: Any) -> Any:
-        out = (input_shape[0], self.units)
+    def compute_output_shape(self, sequence_shape: Any, states_shape: Any = None) -> Any:
+        out = (sequence_shape[0], self.units)
+        # The states come back as they were given: alone or in a list.
+        alone = bool(states_shape) and not isinstance(states_shape[-1], list | tuple)
         count = len(self.state_size) if isinstance(self.state_size, list) else 1
-        return out, [out] * count
+        return out, (out if alone else [out] * count)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        shapes = self._build_shapes
+        return shapes and {"input_shape": next(iter(shapes.values()))}
 
 
 class SimpleRNNCell(_Cell):
@@ -416,6 +422,19 @@ def _step(cell: Any, x: Any, states: Any, training: Any) -> Any:
     return cell(x, states)
 
 
+class _States:
+    """Variables that are no weights: compiled steps carry them, files do not hold them."""
+
+    _tracks_variables = True
+
+    def __init__(self, held: Any):
+        self.held = held
+
+    @property
+    def variables(self) -> list[Any]:
+        return tree.flatten(self.held)
+
+
 class RNN(Layer):
     """Runs a cell over the time axis.
 
@@ -455,8 +474,13 @@ class RNN(Layer):
         self.zero_output_for_mask = zero_output_for_mask
         self.supports_masking = True
         self.input_spec = None
-        self.states: Any = None
+        self._states: _States | None = None
         self._expected_batch_size: Any = None
+
+    @property
+    def states(self) -> Any:
+        """The states that a stateful layer begins the next batch with, or `None`."""
+        return None if self._states is None else self._states.held
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         step_shape = (sequences_shape[0], *sequences_shape[2:])
@@ -479,10 +503,10 @@ class RNN(Layer):
 
         with backends.concrete():
             start = _initial_state(self.cell, batch_size, self.compute_dtype)
-            self.states = tree.map_structure(
+            self._states = _States(tree.map_structure(
                 lambda s: Variable(s, trainable=False, dtype=self.variable_dtype,
                                    name="rnn_state"), start,
-            )
+            ))
         self._expected_batch_size = batch_size
 
     def get_initial_state(self, batch_size: Any) -> Any:
@@ -865,9 +889,6 @@ class Bidirectional(Wrapper):
         self.forward_layer = _copy_of(layer, f"forward_{layer.name}", layer.go_backwards)
         if backward_layer is None:
             backward_layer = _copy_of(layer, f"backward_{layer.name}", not layer.go_backwards)
-            self._own_backward = False
-        else:
-            self._own_backward = True
         self.backward_layer = backward_layer
         if self.forward_layer.go_backwards == self.backward_layer.go_backwards:
             raise InvalidArgument(
@@ -878,6 +899,9 @@ class Bidirectional(Wrapper):
             if getattr(self.forward_layer, name) != getattr(self.backward_layer, name):
                 raise InvalidArgument(f"Forward and backward layer must have the same {name}.")
         self.supports_masking = True
+        if layer.return_sequences:  # masked steps of both directions are merged as zeros
+            self.forward_layer.zero_output_for_mask = True
+            self.backward_layer.zero_output_for_mask = True
         self.stateful = layer.stateful
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
@@ -962,9 +986,7 @@ class Bidirectional(Wrapper):
 
     def compute_output_spec(self, sequences: Any, initial_state: Any = None, **_: Any) -> Any:
         shape = self.compute_output_shape(tree.flatten(sequences)[0].shape)
-        if isinstance(shape[0], tuple):
-            return tuple(KerasTensor(s, self._output_dtype) for s in shape)
-        return KerasTensor(shape, self._output_dtype)
+        return _map_shapes(lambda s: KerasTensor(s, self._output_dtype), shape)
 
     def reset_states(self) -> None:
         self.reset_state()
@@ -984,9 +1006,7 @@ class Bidirectional(Wrapper):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config["layer"] = serialization.serialize_keras_object(self.forward_layer)
-        config.pop("backward_layer", None)
-        if self._own_backward:
-            config["backward_layer"] = serialization.serialize_keras_object(self.backward_layer)
+        config["backward_layer"] = serialization.serialize_keras_object(self.backward_layer)
         return config
 
     @classmethod

@@ -42,6 +42,8 @@ class Flatten(Layer):
     (2, 12)
     """
 
+    _keeps_dtype = True
+
     def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
@@ -72,6 +74,8 @@ class Reshape(Layer):
     >>> keras.layers.Reshape((2, -1))(keras.ops.ones((3, 8))).shape
     (3, 2, 4)
     """
+
+    _keeps_dtype = True
 
     def __init__(self, target_shape: Any, **kwargs: Any):
         super().__init__(**kwargs)
@@ -120,6 +124,8 @@ class Permute(Layer):
     (8, 5, 3)
     """
 
+    _keeps_dtype = True
+
     def __init__(self, dims: Any, **kwargs: Any):
         super().__init__(**kwargs)
         self.dims = tuple(dims)
@@ -147,6 +153,8 @@ class RepeatVector(Layer):
     >>> keras.layers.RepeatVector(2)(keras.ops.array([[1, 2]])).tolist()
     [[[1, 2], [1, 2]]]
     """
+
+    _keeps_dtype = True
 
     def __init__(self, n: int, **kwargs: Any):
         super().__init__(**kwargs)
@@ -186,6 +194,8 @@ def _without_data_format(self: Any) -> dict[str, Any]:
 
 
 class _ZeroPadding(_Spatial):
+    _keeps_dtype = True
+
     def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any):
         super().__init__(data_format=data_format, **kwargs)
         self.padding = pairs(padding, self.dims, "padding")
@@ -220,6 +230,9 @@ class ZeroPadding1D(_ZeroPadding):
 
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any):
         super().__init__(padding, data_format, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "padding": self.padding[0]}
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -261,6 +274,8 @@ class ZeroPadding3D(_ZeroPadding):
 
 
 class _Cropping(_Spatial):
+    _keeps_dtype = True
+
     def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any):
         super().__init__(data_format=data_format, **kwargs)
         self.cropping = pairs(cropping, self.dims, "cropping")
@@ -303,7 +318,8 @@ class Cropping1D(_Cropping):
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any):
         super().__init__(cropping, "channels_last", **kwargs)
 
-    get_config = _without_data_format
+    def get_config(self) -> dict[str, Any]:
+        return {**_without_data_format(self), "cropping": self.cropping[0]}
 
 
 class Cropping2D(_Cropping):
@@ -380,6 +396,7 @@ class UpSampling1D(_UpSampling):
     """
 
     dims = 1
+    _keeps_dtype = True
 
     def __init__(self, size: int = 2, **kwargs: Any):
         super().__init__(size, "channels_last", **kwargs)
@@ -442,6 +459,7 @@ class UpSampling3D(_UpSampling):
     """
 
     dims = 3
+    _keeps_dtype = True
 
     def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any):
         super().__init__(size, data_format, **kwargs)

@@ -484,6 +484,11 @@ def _read_h5(model: Any, source: Any, skip_mismatch: bool) -> None:
 
 def _load(model: Any, part: Callable[[str], tuple[Any, Any]], skip_mismatch: bool) -> None:
     """Gives each object that holds variables the (arrays, notes) of its part of a file."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built and model.trainable_variables:
+        # State of an optimizer that has trained: this one takes it up before its first step.
+        if len(part("optimizer/vars")[0]) > len(optimizer.variables):
+            optimizer.build(model.trainable_variables)
     for path, obj in _walk(model):
         store, notes = part(f"{path}/vars" if path else "vars")
         if not len(store):

@@ -100,6 +100,11 @@ def public_module(cls: Any) -> str | None:
     return "keras"
 
 
+def public_name(cls: type) -> str:
+    """The name of a class in Keras' files."""
+    return vars(cls).get("_keras_name", cls.__name__)
+
+
 def serialize_keras_object(obj: Any) -> Any:
     """A config made of plain JSON values from which `deserialize_keras_object` makes it anew.
 
@@ -190,7 +195,7 @@ def _serialize(obj: Any) -> Any:
     if hasattr(obj, "get_config") and not isinstance(obj, type):
         cls = obj.__class__
         config = {k: _serialize(v) for k, v in obj.get_config().items()}
-        result = {"module": public_module(cls), "class_name": cls.__name__, "config": config,
+        result = {"module": public_module(cls), "class_name": public_name(cls), "config": config,
                   "registered_name": None}
         if result["module"] is None:
             result["module"] = cls.__module__

@@ -181,6 +181,36 @@ def test_a_file_moves_between_backends(source, target, tmp_path):
         agree(again.fit(X, Y, epochs=1, verbose=0, shuffle=False).history["loss"], later, 1e-4)
 
 
+@pytest.mark.parametrize("ending", [".weights.h5", ".safetensors", ".keras"])
+def test_weights_bring_the_state_of_an_optimizer_that_is_not_built(backend, ending, tmp_path):
+    if ending == ".safetensors":
+        pytest.importorskip("safetensors")
+
+    def make():
+        keras.utils.set_random_seed(3)
+        model = sequential()
+        model.compile(keras.optimizers.Adam(0.05), "mse")
+        return model
+
+    model, again = make(), make()
+    model.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    (model.save if ending == ".keras" else model.save_weights)(tmp_path / f"m{ending}")
+    again.load_weights(tmp_path / f"m{ending}")
+    assert int(again.optimizer.iterations.numpy()) == 4
+    for m in (model, again):
+        m.fit(X, Y, batch_size=8, epochs=1, shuffle=False, verbose=0)
+    for a, b in zip(model.variables, again.variables, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6, atol=1e-7, err_msg=a.path)
+
+
+def test_weights_alone_leave_an_optimizer_unbuilt(tmp_path):
+    model, again = sequential(), sequential()
+    model.save_weights(tmp_path / "m.weights.h5")
+    again.compile("adam", "mse")
+    again.load_weights(tmp_path / "m.weights.h5")
+    assert not again.optimizer.built
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd_momentum", "schedule", "lion"])
 def test_saving_amid_training_changes_nothing(backend, optimizer, tmp_path):
     made = {

@@ -167,7 +167,7 @@ class RandomSaturation(_Factor):
         seed: Any = None, **kwargs: Any,
     ):  # fmt: skip
         super().__init__(value_range, seed, data_format, **kwargs)
-        self.factor = bounds("RandomSaturation", factor, 0.0, _UNIT)
+        self.factor = bounds("RandomSaturation", factor, 0.0, (-1.0, 1.0))
 
     def _change(self, x: Any, factor: Any) -> Any:
         axis = self.axes[2]
@@ -225,7 +225,7 @@ class RandomColorDegeneration(_Factor):
         seed: Any = None, **kwargs: Any,
     ):  # fmt: skip
         super().__init__(value_range, seed, data_format, **kwargs)
-        self.factor = bounds("RandomColorDegeneration", factor, 0.0, _UNIT)
+        self.factor = bounds("RandomColorDegeneration", factor, 0.0, (-1.0, 1.0))
 
     def _change(self, x: Any, factor: Any) -> Any:
         return x + per_image(factor, x) * (self._gray(x) - x)
@@ -274,6 +274,8 @@ class RandomPosterization(_Color):
         seed: Any = None, **kwargs: Any,
     ):  # fmt: skip
         super().__init__(value_range, seed, data_format, **kwargs)
+        if isinstance(factor, list | tuple) and len(factor) == 2:
+            factor = factor[1]  # Keras' configs hold [1, factor]
         if factor not in range(1, 9):
             raise InvalidArgument(
                 f"RandomPosterization: factor is the bits to keep, 1 to 8, got {factor!r}."

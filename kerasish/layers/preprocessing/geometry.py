@@ -256,8 +256,8 @@ class RandomShear(_Geometry):
         seed: Any = None, **kwargs: Any,
     ):  # fmt: skip
         super().__init__(interpolation, fill_mode, fill_value, seed, data_format, **kwargs)
-        self.x_factor = bounds("RandomShear", x_factor, 0.0, (0.0, 1.0), "x_factor")
-        self.y_factor = bounds("RandomShear", y_factor, 0.0, (0.0, 1.0), "y_factor")
+        self.x_factor = bounds("RandomShear", x_factor, 0.0, (-1.0, 1.0), "x_factor")
+        self.y_factor = bounds("RandomShear", y_factor, 0.0, (-1.0, 1.0), "y_factor")
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         def slope(factor: Any) -> Any:

@@ -13,6 +13,7 @@ from kerasish import backends, dtypes, ops, tree
 from kerasish.backends import state
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument
+from kerasish.layers import masking
 from kerasish.layers.base import Layer
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -61,6 +62,10 @@ class HostLayer(PipelineLayer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             return super().__call__(*args, **kwargs)
+        if masking.in_use and any(
+            masking.get_mask(x) is not None for x in tree.flatten((args, kwargs))
+        ):
+            self._warn_dropped()
         with in_graph_of((args, kwargs)):
             return self.call(*args, **kwargs)
 

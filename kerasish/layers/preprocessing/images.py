@@ -237,6 +237,7 @@ class MaxNumBoundingBoxes(PipelineLayer):
     """
 
     def __init__(self, max_number: int, fill_value: int = -1, **kwargs: Any):
+        kwargs.pop("data_format", None)  # in Keras' configs; boxes have none
         super().__init__(**kwargs)
         self.max_number = max_number
         self.fill_value = fill_value

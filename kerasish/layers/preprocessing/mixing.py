@@ -195,7 +195,7 @@ class RandAugment(_Chain):
         **kwargs: Any,
     ):  # fmt: skip
         super().__init__(value_range, seed, data_format, **kwargs)
-        bounds("RandAugment", factor, 0.0, (0.0, 1.0))
+        factor = bounds("RandAugment", factor, 0.0, (0.0, 1.0))[1]
         self.num_ops = num_ops
         self.factor = factor
         self.interpolation = interpolation
@@ -263,7 +263,7 @@ class AugMix(_Chain):
         **kwargs: Any,
     ):  # fmt: skip
         super().__init__(value_range, seed, data_format, **kwargs)
-        bounds("AugMix", factor, 0.0, (0.0, 1.0))
+        factor = bounds("AugMix", factor, 0.0, (0.0, 1.0))[1]
         self.num_chains = num_chains
         self.chain_depth = chain_depth
         self.factor = factor

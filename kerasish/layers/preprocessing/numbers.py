@@ -82,8 +82,9 @@ class Normalization(PipelineLayer):
             return None
         x = self._given[i] if self._moments is None else self._moments[i].value
         x = ops.convert_to_tensor(x, self.compute_dtype)
-        if self._moments is None:
-            x = ops.broadcast_to(x, np.broadcast_shapes(x.shape, self._broadcast))
+        if self._moments is None:  # given: of one number, or of the kept axes' shape
+            sizes = tuple(self._broadcast[a] for a in self._kept)
+            x = ops.broadcast_to(x, sizes) if len(x.shape) <= len(sizes) else x
         return ops.reshape(x, self._broadcast)
 
     @property
@@ -200,7 +201,6 @@ class Discretization(PipelineLayer):
         self.epsilon = epsilon
         self.output_mode = output_mode
         self.sparse = sparse
-        self.supports_masking = True
         self.built = True
         self._sketch = np.zeros((2, 0))
 
