@@ -21,6 +21,7 @@ from kerasish.ops.numpy import (
     exp,
     expm1,
     flip,
+    greater,
     logaddexp,
     max,
     reshape,
@@ -41,9 +42,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op(convert="x")
+@op(number="x")
 def relu(x: Any) -> Any:
-    """Rectified linear unit, `max(x, 0)`: elementwise, shape and dtype kept.
+    """Rectified linear unit, `max(x, 0)`: elementwise, shape and dtype kept; bools become int32.
 
     Args:
         x: a tensor of any numeric dtype.
@@ -55,7 +56,7 @@ def relu(x: Any) -> Any:
     return where(x <= 0, 0, x)
 
 
-@op(convert="x")
+@op(number="x")
 def relu6(x: Any) -> Any:
     """`min(max(x, 0), 6)`, elementwise.
 
@@ -310,7 +311,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
     >>> keras.ops.threshold([-1.0, 2.0], 1.0, 9.0).tolist()
     [9.0, 2.0]
     """
-    return where(x > threshold, x, default_value)
+    return where(greater(x, threshold), x, default_value)
 
 
 @op(float="x")
@@ -367,7 +368,7 @@ def sparse_sigmoid(x: Any) -> Any:
     >>> keras.ops.sparse_sigmoid([-2.0, 0.0, 2.0]).tolist()
     [0.0, 0.5, 1.0]
     """
-    return where(x <= -1, 0, where(x < 1, 0.5 * (x + 1.0), 1))
+    return where(x <= -1, 0, where(x >= 1, 1, 0.5 * (x + 1.0)))
 
 
 @op(float="x")
@@ -402,6 +403,8 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     >>> keras.ops.softmax([[0.0, 0.0], [0.0, 1000.0]]).tolist()
     [[0.5, 0.5], [0.0, 1.0]]
     """
+    if 0 in x.shape:
+        return x
     e = exp(x - backends.active.stop_gradient(max(x, axis, keepdims=True)))
     return e / sum(e, axis, keepdims=True)
 

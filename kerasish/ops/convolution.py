@@ -391,7 +391,7 @@ def unfold(
     return reshape(stack(taps, 2), (b, c * math.prod(window), math.prod(places)))
 
 
-@op(convert="x")
+@op(number="x")
 def fold(
     x: Any, output_size: int | Sequence[int], kernel_size: int | Sequence[int],
     dilation: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,

@@ -252,12 +252,14 @@ def linspace(
         values = _host(np.linspace(start, stop, num, endpoint), dtype)
         step = _host(np.asarray((stop - start) / parts if parts > 0 else math.nan), None)
         return (values, step) if retstep else values
-    start, stop = (add(x, 0.0) for x in (start, stop))
+    start, stop, kind = _ends(start, stop)
     rank = max(len(start.shape), len(stop.shape))
     part = np.arange(num) / max(parts, 1)
-    part = part.reshape(-1, *[1] * rank).astype(np.float32)
+    part = part.reshape(-1, *[1] * rank).astype(ops.dtype(start))
     values = add(multiply(start, 1 - part), multiply(stop, part))
-    if dtype is not None:
+    if dtype is None:
+        values = ops.cast(values, kind)
+    else:
         dtype = dtypes.standardize(dtype)
         values = ops.cast(floor(values) if dtypes.is_int(dtype) else values, dtype)
     values = ops.moveaxis(values, 0, axis) if rank else values
@@ -296,8 +298,17 @@ def logspace(
     if _scalar(start) and _scalar(stop) and _scalar(base):
         exponents = np.linspace(start, stop, num, endpoint)
         return _host(np.power(float(base), exponents), dtypes.standardize(dtype))
+    start, stop, kind = _ends(start, stop)
     values = power(base, linspace(start, stop, num, endpoint, False, None, axis))
-    return values if dtype is None else ops.cast(values, dtype)
+    return ops.cast(values, dtype or kind)
+
+
+def _ends(start: Any, stop: Any) -> tuple[Any, Any, str]:
+    """Both as float32 or float64, to compute with, and the float type that they stand for."""
+    start, stop = (add(x, 0.0) for x in (start, stop))
+    kind = dtypes.result_type(ops.dtype(start), ops.dtype(stop))
+    wide = "float64" if kind == "float64" else "float32"
+    return ops.cast(start, wide), ops.cast(stop, wide), kind
 
 
 @op
@@ -319,10 +330,11 @@ def geomspace(
     """
     if _scalar(start) and _scalar(stop):
         return _host(np.geomspace(start, stop, num, endpoint), dtypes.standardize(dtype))
+    start, stop, kind = _ends(start, stop)
     ends = [log(absolute(x)) for x in (start, stop)]
     values = exp(linspace(*ends, num, endpoint))
-    values = ops.moveaxis(multiply(values, sign(add(start, 0.0))), 0, axis)
-    return values if dtype is None else ops.cast(values, dtype)
+    values = ops.moveaxis(multiply(values, sign(start)), 0, axis)
+    return ops.cast(values, dtype or kind)
 
 
 @op

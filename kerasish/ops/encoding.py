@@ -117,7 +117,7 @@ def multi_hot(
     along = 1 if len(inputs.shape) > 1 else 0
     if sparse:
         return _sparse_sets(inputs, num_classes, axis, dtype, along)
-    return max(one_hot(inputs, num_classes, axis, dtype), axis=along)
+    return max(one_hot(inputs, num_classes, axis, dtype), axis=along, initial=0)
 
 
 @op(convert="inputs")

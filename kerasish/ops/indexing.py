@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -319,8 +320,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     """
     if not 1 <= len(x.shape) <= 2:
         raise ShapeError(f"bincount takes a vector or a matrix, got the shape {tuple(x.shape)}.")
-    length = backends.active.table["_bincount_length"](x, minlength)
     counted = cast(x, "int32")
+    length = backends.active.table["_bincount_length"](counted, minlength)
     if len(x.shape) == 2:  # rows side by side in one long count
         rows = shape(x)[0]
         starts = ops.multiply(ops.arange(rows, dtype="int32"), length)
@@ -363,7 +364,9 @@ def _histogram(x: Any, bins: Any, range: Any) -> Any:
     if np.ndim(bins) == 0:
         if bins < 1:
             raise InvalidArgument(f"histogram: bins must be positive, got {bins}.")
-        low, high = (ops.min(x), ops.max(x)) if range is None else range
+        if range is None:
+            range = (0, 1) if 0 in x.shape else (ops.min(x), ops.max(x))
+        low, high = range
         # All values equal: half a unit to both sides, as NumPy does.
         flat = ops.equal(low, high)
         low, high = ops.where(flat, ops.subtract(low, 0.5), low), ops.where(
@@ -442,8 +445,8 @@ def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tupl
     whole = shape(x)
     rows = reshape(x, (-1, 1)) if axis is None else moveaxis(x, axis, 0)
     rest = shape(rows)[1:]
-    rows = reshape(rows, (shape(rows)[0], -1))
-    n, columns = shape(rows)[0], 1 if axis is None else shape(rows)[1]
+    n, columns = shape(rows)[0], math.prod(rest)
+    rows = reshape(rows, (n, columns))
     order = ops.arange(n, dtype="int32")
 
     def sorted_by(column: Any, order: Any) -> Any:

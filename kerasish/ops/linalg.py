@@ -326,6 +326,8 @@ def matrix_rank(x: Any, tol: float | None = None) -> Any:
     1
     """
     s = svd(x, False, False)
+    if 0 in s.shape:
+        return sum(cast(s, "int32"), axis=-1)
     if tol is None:
         tol = multiply(max(s, axis=-1, keepdims=True), _rounding(x))
     return sum(cast(greater(s, tol), "int32"), axis=-1)

@@ -199,7 +199,8 @@ def view(x: Any, dtype: Any = None) -> Any:
     >>> keras.ops.view(keras.ops.array([1, 256], "int16"), "int8").tolist()
     [1, 0, 0, 1]
     """
-    return _view(x, ops.dtype(x) if dtype is None else dtypes.standardize(dtype))
+    kind = ops.dtype(x) if dtype is None else dtypes.standardize(dtype)
+    return x if kind == ops.dtype(x) else _view(x, kind)
 
 
 # Joining and splitting
@@ -715,8 +716,10 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
     >>> keras.ops.diff([1, 2, 4, 7]).tolist(), keras.ops.diff([1, 2, 4, 7], n=2).tolist()
     ([1, 2, 3], [1, 1])
     """
-    if n < 0:
-        raise InvalidArgument(f"diff: n must not be negative, got {n}.")
+    if n < 1:
+        if n < 0:
+            raise InvalidArgument(f"diff: n must not be negative, got {n}.")
+        return a
     before = (slice(None),) * axis_of(axis, len(a.shape))
     gap: Callable[..., Any] = ops.not_equal if ops.dtype(a) == "bool" else ops.subtract
     for _ in range(n):

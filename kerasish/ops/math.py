@@ -12,7 +12,7 @@ import numpy as np
 from kerasish import backends
 from kerasish.core.op import op
 from kerasish.errors import InvalidArgument, ShapeError
-from kerasish.ops.core import shape, stop_gradient
+from kerasish.ops.core import cast, dtype, shape, stop_gradient
 from kerasish.ops.elementwise import safe_sqrt
 from kerasish.ops.linalg import cholesky
 from kerasish.ops.manipulation import _pad
@@ -92,7 +92,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> float(keras.ops.logsumexp([1000.0, 1000.0]).round(3))
     1000.6929931640625
     """
-    top = stop_gradient(max(x, axis=axis, keepdims=True))
+    least = float("-inf") if 0 in x.shape else None
+    top = stop_gradient(max(x, axis=axis, keepdims=True, initial=least))
     top = where(isfinite(top), top, 0.0)
     out = add(log(sum(exp(subtract(x, top)), axis=axis, keepdims=True)), top)
     return out if keepdims else squeeze(out, axis)
@@ -152,6 +153,11 @@ def _fold(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str
     if len(ids.shape) > 1:
         rest = shape(data)[len(ids.shape):]
         data, ids = reshape(data, (-1, *rest)), reshape(ids, (-1,))
+    if (name := dtype(ids)) not in ("int32", "int64"):
+        ids = cast(ids, "int64" if name in ("uint32", "uint64") else "int32")
+    if dtype(data) == "bool":
+        folded = _segment(cast(data, "int32"), ids, num_segments, sorted, kind)
+        return cast(folded, "bool") if kind in ("max", "min") else folded
     return _segment(data, ids, num_segments, sorted, kind)
 
 

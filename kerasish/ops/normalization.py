@@ -10,6 +10,7 @@ import numpy as np
 from kerasish import config, ops
 from kerasish.backends.shapes import axes_of, axis_of
 from kerasish.core.op import describe, op
+from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import InvalidArgument, ShapeError
 
 __all__ = [
@@ -35,15 +36,26 @@ def _for_axes(name: str, argument: str, p: Any, x: Any, axes: Sequence[int]) -> 
     if p is None:
         return None
     expected = tuple(x.shape[a] for a in axes)
-    if len(p.shape) != len(expected) or any(
-        n != m and None not in (n, m) for n, m in zip(p.shape, expected, strict=True)
-    ):
+    if _differs(p.shape, expected):
         raise ShapeError(
             f"{name}: {argument} is {describe(p)}, x {describe(x)}. Normalizing over axes "
             f"{tuple(axes)} expected {argument} of shape {expected}."
         )
     order = sorted(range(len(axes)), key=lambda i: axes[i])
     return p if order == list(range(len(axes))) else ops.transpose(p, order)
+
+
+def _differs(shape: Sequence[Any], other: Sequence[Any]) -> bool:
+    shape, other = unknown_shape(shape), unknown_shape(other)
+    return len(shape) != len(other) or any(
+        n != m and None not in (n, m) for n, m in zip(shape, other, strict=True)
+    )
+
+
+def _broadcasts(shape: Sequence[Any], other: Sequence[Any]) -> bool:
+    return len(shape) <= len(other) and all(
+        n == 1 or n == m for n, m in zip(shape[::-1], other[::-1], strict=False)
+    )
 
 
 @op(float="x")
@@ -64,7 +76,7 @@ def moments(
     >>> mean.tolist(), variance.tolist()
     ([2.0, 4.0], [1.0, 4.0])
     """
-    axes = tuple(axes_of(axes if isinstance(axes, int) else list(axes), len(x.shape)))
+    axes = tuple(axes_of(axes, len(x.shape)))
     wide = _wide(x)
     mean = ops.mean(wide, axes, keepdims=True)
     variance = ops.mean(ops.square(wide - mean), axes, keepdims=True)
@@ -214,7 +226,8 @@ def rms_normalization(
 
     Args:
         x: a tensor.
-        scale: multiplies the result; has the sizes of `axis`, in the same order, or one value.
+        scale: multiplies the result; has the sizes of `axis`, in the same order, or else
+            broadcasts to `x`.
         axis: the axis or axes that the mean is taken over.
         epsilon: keeps the root away from zero; `keras.config.epsilon()` by default.
 
@@ -225,7 +238,8 @@ def rms_normalization(
     axes = axes_of(axis if isinstance(axis, int) else list(axis), len(x.shape))
     epsilon = config.epsilon() if epsilon is None else epsilon
     wide = _wide(x)
-    if scale is not None and len(scale.shape) == 0:
+    sizes = tuple(x.shape[a] for a in axes)
+    if scale is not None and _differs(scale.shape, sizes) and _broadcasts(scale.shape, x.shape):
         y = ops.multiply(_rms_norm(wide, None, tuple(sorted(axes)), epsilon), scale)
     else:
         scale = _for_axes("rms_normalization", "scale", scale, x, axes)

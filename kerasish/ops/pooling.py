@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import backends, ops
+from kerasish import backends, dtypes, ops
 from kerasish.backends import windows
 from kerasish.core.op import op
 from kerasish.ops.convolution import (
@@ -82,7 +82,15 @@ def _pool(
     return to_first(y) if first else y
 
 
-@op(float="inputs")
+def _of_any_number(pool: Callable[[Any], Any], x: Any) -> Any:
+    """A pooling that makes no new numbers, in the dtype of `x`."""
+    kind = ops.dtype(x)
+    if dtypes.is_float(kind):
+        return pool(x)
+    return ops.cast(pool(ops.cast(x, "float64" if kind[-2:] in ("32", "64") else "float32")), kind)
+
+
+@op(convert="inputs")
 def max_pool(
     inputs: Any, pool_size: int | Sequence[int], strides: int | Sequence[int] | None = None,
     padding: str = "valid", data_format: str | None = None,
@@ -107,7 +115,10 @@ def max_pool(
     >>> keras.ops.max_pool(x, 2, padding="same")[0, :, 0].tolist()
     [3.0, 2.0, 5.0]
     """
-    return _pool("max_pool", inputs, pool_size, strides, padding, data_format)
+    def pool(x: Any) -> Any:
+        return _pool("max_pool", x, pool_size, strides, padding, data_format)
+
+    return _of_any_number(pool, inputs)
 
 
 @op(float="inputs")
@@ -182,7 +193,7 @@ def adaptive_average_pool(
     )  # fmt: skip
 
 
-@op(float="inputs")
+@op(convert="inputs")
 def adaptive_max_pool(
     inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Any:
@@ -205,7 +216,10 @@ def adaptive_max_pool(
         at = ops.minimum(start + ops.arange(longest, dtype="int32"), stop - 1)
         return ops.max(ops.take(x, at, axis), axis + 1)
 
-    return _adaptive(
-        "adaptive_max_pool", inputs, output_size, data_format,
-        lambda x, axis: ops.max(x, axis), ragged,
-    )  # fmt: skip
+    def pool(x: Any) -> Any:
+        return _adaptive(
+            "adaptive_max_pool", x, output_size, data_format, lambda x, axis: ops.max(x, axis),
+            ragged,
+        )  # fmt: skip
+
+    return _of_any_number(pool, inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -65,7 +66,9 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -
     >>> keras.ops.prod([[1.0, 2.0], [3.0, 5.0]], axis=1).tolist()
     [2.0, 15.0]
     """
-    return _prod(x if dtype is None else cast(x, dtype), axis, keepdims)
+    if dtype is None:
+        return _prod(x, axis, keepdims)
+    return cast(_prod(cast(x, dtype), axis, keepdims), dtype)
 
 
 @op(convert="x")
@@ -298,6 +301,8 @@ def average(x: Any, axis: Axis = None, weights: Any = None) -> Any:
     if weights is None:
         return mean(x, axis)
     if len(weights.shape) != len(x.shape):
+        if isinstance(axis, list | tuple) and len(axis) == 1:
+            (axis,) = axis
         if len(weights.shape) != 1 or not isinstance(axis, int):
             raise ShapeError(
                 "ops.average: weights of another shape than x must have one axis, and axis must "
@@ -317,15 +322,20 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     Args:
         x: a tensor of any shape; bools become int32.
         axis: an axis, or `None` for the flattened tensor.
-        dtype: the dtype of the result; by default that of `x`.
+        dtype: the dtype of the result; by default that of `x`. Bools are counted as int32.
 
     >>> import kerasish as keras
     >>> keras.ops.cumsum([1, 2, 3]).tolist()
     [1, 3, 6]
     """
-    if dtype is not None:
-        x = cast(x, dtype)
-    return _cumsum(*_flat(x, axis))
+    return _cumsum(*_flat(_counted(x, dtype), axis))
+
+
+def _counted(x: Any, dtype: Any) -> Any:
+    if dtype is None:
+        return x
+    x = cast(x, dtype)
+    return cast(x, "int32") if backends.active.dtype_of(x) == "bool" else x
 
 
 @op(convert="x")
@@ -362,9 +372,7 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     >>> keras.ops.cumprod([1, 2, 3]).tolist()
     [1, 2, 6]
     """
-    if dtype is not None:
-        x = cast(x, dtype)
-    return _cumprod(*_flat(x, axis))
+    return _cumprod(*_flat(_counted(x, dtype), axis))
 
 
 @op(convert="x")
@@ -699,15 +707,19 @@ def _quantile(
     dtype = backends.active.dtype_of(x)
     exact = "float64" if dtype == "float64" else "float32"
     q = cast(q, exact)
-    lanes = ops.reshape(ops.transpose(x, [*kept, *axes]), (*[sizes[i] for i in kept], -1))
+    depth = functools.reduce(lambda m, n: m * n, [sizes[i] for i in axes], 1)
+    lanes = ops.reshape(ops.transpose(x, [*kept, *axes]), (*[sizes[i] for i in kept], depth))
     lost = isnan(lanes)
     lanes = ops.sort(where(lost, math.inf, lanes), axis=-1)
     # Positions in the sorted lanes: a quantile a row, in front of the lanes' own axes.
     flat_q = ops.reshape(q, (-1, *[1] * len(kept)))
     number = subtract(ops.shape(lanes)[-1], 1)
+    if 0 in lanes.shape:
+        lanes = ops.pad(lanes, [(0, 0)] * len(kept) + [(0, 1)], constant_values=math.nan)
     if skip_nan:
         number = subtract(sum(logical_not(lost), -1), 1)
-    place = multiply(flat_q, cast(number, exact))
+    # What lies outside of 0 to 1 counts as the nearest end, as a compiled program cannot raise.
+    place = multiply(ops.clip(flat_q, 0.0, 1.0), cast(number, exact))
     if method == "nearest":
         picked = _pick(lanes, round(place))
     else:

@@ -54,7 +54,7 @@ _FOLDS = {
 
 def _segment(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str) -> Any:
     if num_segments is None:
-        num_segments = int(ids.max()) + 1
+        num_segments = int(ids.max(initial=-1)) + 1
     if kind == "prod":
         return _product(data, ids, num_segments, sorted)
     return _FOLDS[kind](data, ids, num_segments, indices_are_sorted=sorted)

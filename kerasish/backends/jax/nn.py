@@ -11,7 +11,7 @@ from jax import nn as _nn
 from kerasish.backends import bodies
 from kerasish.backends.jax.engine import native_dtype
 
-relu, relu6, selu, sigmoid = _nn.relu, _nn.relu6, _nn.selu, _nn.sigmoid
+relu, selu, sigmoid = _nn.relu, _nn.selu, _nn.sigmoid
 elu, celu, silu, glu, gelu = _nn.elu, _nn.celu, _nn.silu, _nn.glu, _nn.gelu
 softplus, log_sigmoid = _nn.softplus, _nn.log_sigmoid
 softmax, log_softmax = _nn.softmax, _nn.log_softmax

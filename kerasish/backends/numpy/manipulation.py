@@ -70,7 +70,8 @@ def copy(x: Any) -> Any:
 
 
 def _view(x: Any, dtype: str) -> Any:
-    return np.ascontiguousarray(x).view(numpy_dtype(dtype))
+    kind = numpy_dtype(dtype)
+    return (x if kind.itemsize == x.itemsize else np.ascontiguousarray(x)).view(kind)
 
 
 def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:

@@ -118,7 +118,7 @@ erfinv = _in_float64(_erfinv64)
 
 @primitive
 def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf if not x.size else None)
     top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
     with np.errstate(divide="ignore"):
         out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
@@ -143,7 +143,7 @@ _FOLDS = {
 @primitive
 def _segment(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str) -> Any:
     if num_segments is None:
-        num_segments = int(ids.max()) + 1
+        num_segments = int(ids.max(initial=-1)) + 1
     fold, identity = _FOLDS[kind]
     if not sorted:
         order = np.argsort(ids, kind="stable")

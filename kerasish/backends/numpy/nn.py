@@ -147,8 +147,10 @@ defvjp(_gelu_tanh, _gelu_rule)
 
 @primitive
 def softmax(x: Any, axis: Any) -> Any:
+    if not x.size:
+        return x.copy()
     y = x - np.max(x, axis=axis, keepdims=True)
-    np.exp(y, out=y)
+    y = np.exp(y, out=y if x.ndim else None)
     y /= np.sum(y, axis=axis, keepdims=True)
     return y
 
@@ -160,6 +162,8 @@ defvjp(
 
 @primitive
 def log_softmax(x: Any, axis: Any) -> Any:
+    if not x.size:
+        return x.copy()
     y = x - np.max(x, axis=axis, keepdims=True)
     y -= np.log(np.sum(np.exp(y), axis=axis, keepdims=True))
     return y

@@ -216,7 +216,7 @@ def put(g: Any, shape: Any, key: Any) -> Any:
         n, rest = shape[axis], (*shape[:axis], *shape[axis + 1 :])
         rows = np.moveaxis(
             g, tuple(range(axis, axis + places.ndim)), tuple(range(places.ndim))
-        ).reshape(places.size, -1)
+        ).reshape(places.size, math.prod(rest))
         places = places.ravel()
         out = _add_rows(np.where(places < 0, places + n, places), rows, n)
         return np.moveaxis(out.reshape(n, *rest), 0, axis)

@@ -13,7 +13,7 @@ def _same(x: Any, *_: Any) -> Any:
 
 for _name in (
     "relu relu6 leaky_relu elu selu celu gelu sigmoid log_sigmoid softplus silu hard_sigmoid "
-    "hard_silu hard_tanh hard_shrink soft_shrink tanh_shrink threshold softsign squareplus "
+    "hard_silu hard_tanh hard_shrink soft_shrink tanh_shrink softsign squareplus "
     "sparse_plus sparse_sigmoid softmax log_softmax sparsemax"
 ).split():
     globals()[_name] = _same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -333,6 +334,9 @@ def _fill(shape: Any, value: Any, dtype: str) -> Any:
 
 
 def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:
-    if dtype in ("int32", "int64", "float32", "float64"):
+    whole = not builtins.any(isinstance(n, float) for n in (start, stop, step))
+    if dtype in ("float32", "float64") or (dtype in ("int32", "int64") and whole):
         return tf.range(start, stop, step, dtype)
+    if not whole and "float" not in dtype:
+        return tf.cast(tf.floor(tf.range(start, stop, step, "float64")), dtype)
     return tf.cast(tf.range(start, stop, step, "float32" if "float" in dtype else "int64"), dtype)

@@ -48,6 +48,8 @@ def expand_dims(x: Any, axis: Any) -> Any:
 
 
 def squeeze(x: Any, axis: Any) -> Any:
+    if isinstance(axis, tuple | list) and not axis:  # TensorFlow takes it for all axes
+        return x
     return tf.squeeze(x, list(axis) if isinstance(axis, tuple) else axis)
 
 
@@ -220,7 +222,7 @@ def nonzero(x: Any) -> tuple[Any, ...]:
 
 
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
-    return tf.slice(inputs, start_indices, tf.cast(shape, start_indices.dtype))
+    return tf.slice(inputs, tf.cast(start_indices, "int32"), tf.cast(shape, "int32"))
 
 
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:

@@ -27,7 +27,7 @@ _FOLDS = {
 
 def _segment(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str) -> Any:
     if num_segments is None:
-        num_segments = tf.reduce_max(ids) + 1
+        num_segments = tf.maximum(tf.reduce_max(ids), -1) + 1  # the least integer for none
     ids = tf.where(ids < tf.cast(num_segments, ids.dtype), ids, -1)  # -1 is dropped, more fails
     out = _FOLDS[kind](data, ids, num_segments)
     if kind in ("max", "min") and data.dtype.is_floating:

@@ -130,8 +130,12 @@ def _or_in_int64(function: Callable[..., Any]) -> Callable[..., Any]:
             dtype = next((x.dtype for x in args if _lacks_kernels(x)), None)
             if dtype is None:
                 raise
+
+        def back(out: Any) -> Any:
+            return out.to(dtype) if out.dtype is torch.int64 else out
+
         out = function(*[x.to(torch.int64) if _lacks_kernels(x) else x for x in args])
-        return out.to(dtype) if out.dtype is torch.int64 else out
+        return tuple(map(back, out)) if isinstance(out, tuple) else back(out)
 
     return wrapper
 

@@ -18,6 +18,7 @@ from kerasish.backends.shapes import (
     section_bounds,
     target,
 )  # fmt: skip
+from kerasish.backends.torch.array import _or_in_int64
 from kerasish.backends.torch.engine import convert, native_dtype
 from kerasish.errors import ShapeError
 
@@ -153,7 +154,7 @@ def take(x: Any, indices: Any, axis: int | None) -> Any:
     if axis == 0 and x.ndim == 2:
         return torch.nn.functional.embedding(indices, x)
     out = x.index_select(axis, indices.reshape(-1))
-    return out.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    return out.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
 def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
@@ -165,6 +166,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
 
 
 def nonzero(x: Any) -> tuple[Any, ...]:
+    x = x if x.dtype is torch.bool else x != 0  # has no kernel for every integer
     return tuple(i.int() for i in torch.nonzero(x, as_tuple=True))
 
 
@@ -240,3 +242,7 @@ def _jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool) -> Any:
     rest = iter(tensors)
     aux = tree.map_structure(lambda x: next(rest) if isinstance(x, torch.Tensor) else x, kept[0])
     return value, slopes, aux
+
+
+for _name in "take take_along_axis _scatter sort argsort _searchsorted _bincount_length".split():
+    globals()[_name] = _or_in_int64(globals()[_name])

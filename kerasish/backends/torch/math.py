@@ -6,15 +6,20 @@ from typing import Any
 
 import torch
 
+from kerasish.backends.torch.array import _or_in_int64
+
 erf = torch.erf
 erfc = torch.erfc
 erfinv = torch.erfinv
 
 
 def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    if isinstance(axis, tuple | list) and not axis:  # torch takes it for all axes
+        return x
     return torch.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
 
 
+@_or_in_int64
 def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
     values, indices = torch.topk(x, k, sorted=sorted)
     return values, indices.to(torch.int32)
@@ -36,7 +41,7 @@ _FOLDS = {
 
 def _segment(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str) -> Any:
     if num_segments is None:
-        num_segments = int(ids.max()) + 1
+        num_segments = int(ids.max()) + 1 if ids.numel() else 0
     # One more segment takes the elements of no segment.
     ids = torch.where((ids >= 0) & (ids < num_segments), ids, num_segments).long()
     fold, identity = _FOLDS[kind]

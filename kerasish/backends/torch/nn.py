@@ -15,7 +15,7 @@ relu, relu6, selu, sigmoid = torch.relu, F.relu6, torch.selu, torch.sigmoid
 leaky_relu, elu, celu, silu, glu = F.leaky_relu, F.elu, F.celu, F.silu, F.glu
 hard_sigmoid, hard_silu, hard_tanh = F.hardsigmoid, F.hardswish, F.hardtanh
 hard_shrink, soft_shrink, tanh_shrink = F.hardshrink, F.softshrink, F.tanhshrink
-threshold, softsign, log_sigmoid = F.threshold, F.softsign, F.logsigmoid
+softsign, log_sigmoid = F.softsign, F.logsigmoid
 
 
 def gelu(x: Any, approximate: bool) -> Any:

@@ -1,0 +1,108 @@
+"""Unusual arguments: empty arrays, axes of `()`, dtypes that engines have no kernel for."""
+
+import numpy as np
+
+from kerasish import ops
+from tests.ops.case import case, x
+
+EMPTY = np.zeros((0, 3, 4), "float32")
+NONE = np.zeros(0, "int32")
+U32 = np.array([3, 1, 2, 2], "uint32")
+FLAGS = np.array([True, False, False])
+HALF = np.array([0, 1, 2], "float16")
+inf, nan = float("inf"), float("nan")
+
+
+def truth(ref):
+    """Numbers as an array; a tuple of several results as a list."""
+    if isinstance(ref, tuple):
+        return [np.asarray(r) for r in ref]
+    return ref if callable(ref) else np.asarray(ref)
+
+
+def typed(name, *args, ref, dtype, **kwargs):
+    """A row whose result must be of this dtype (of its 32-bit kin on JAX)."""
+
+    def through(function, *args, **kwargs):
+        out = function(*args, **kwargs)
+        return [out, ops.dtype(out).replace("64", "32")]
+
+    case(name, *args, ref=lambda *_, **__: [truth(ref), dtype], through=through, grad=False,
+         symbolic=False, **kwargs)
+
+
+def plain(name, *args, **kwargs):
+    case(name, *args, grad=False, **{**kwargs, "ref": truth(kwargs["ref"])})
+
+
+# Nothing to reduce
+plain("median", EMPTY, ref=nan)
+plain("nanmedian", EMPTY, axis=0, ref=np.full((3, 4), nan))
+plain("quantile", EMPTY, [0.2, 0.5], axis=1, ref=np.zeros((2, 0, 4)))
+plain("quantile", EMPTY, [0.2, 0.5], axis=0, keepdims=True, ref=np.full((2, 1, 3, 4), nan))
+plain("logsumexp", EMPTY, ref=-inf)
+plain("logsumexp", EMPTY, axis=1, ref=np.zeros((0, 4)))
+plain("softmax", EMPTY, axis=0, ref=EMPTY)
+plain("log_softmax", EMPTY, axis=0, ref=EMPTY)
+plain("matrix_rank", np.zeros((2, 0, 3), "float32"), ref=[0, 0])
+plain("histogram", np.zeros(0, "float32"), 4, ref=(np.zeros(4), [0, 0.25, 0.5, 0.75, 1]),
+      symbolic=False, through=lambda f, a, n: list(f(a, n)))
+for name in ("sum", "prod", "max", "min"):
+    plain(f"segment_{name}", EMPTY, NONE, ref=EMPTY, symbolic=False)
+plain("segment_sum", EMPTY, NONE, 2, ref=np.zeros((2, 3, 4)))
+plain("scatter", np.zeros((0, 1), "int32"), np.zeros((0, 2), "float32"), (4, 2),
+      ref=np.zeros((4, 2)))
+plain("multi_hot", NONE, 5, ref=np.zeros(5))
+plain("isin", np.array([1, 2]), NONE, ref=[False, False])
+plain("unique", NONE, ref=NONE, symbolic=False)
+
+# No axes: nothing is reduced, nothing squeezed
+case("logsumexp", x(2, 3), axis=(), ref=lambda a, axis: a)
+case("squeeze", x(2, 1), (), ref=lambda a, _: a)
+case("diff", x(3), n=0, ref=lambda a, n: a)
+case("average", x(3, 4), axis=(-1,), weights=np.array([1.0, 2.0, 0.5, 3.0], "float32"),
+     ref=np.average)
+case("take", x(3, 4), 2, ref=np.take)
+plain("quantile", np.array([1.0, 2.0, 3.0], "float32"), [-1.0, 2.0], ref=[1.0, 3.0])
+plain("sparse_sigmoid", np.array([nan, 2.0, -2.0], "float32"), ref=[nan, 1.0, 0.0])
+case("moments", x(2, 3), None, ref=lambda a, _: [np.mean(a), np.var(a)],
+     through=lambda f, a, axes: list(f(a, axes)))
+case("rms_normalization", x(3, 5), x(5), axis=0,
+     ref=lambda a, scale, axis: a / np.sqrt(np.mean(a**2, 0) + 1e-7) * scale)
+plain("view", np.float32(1.0), "int32", ref=np.float32(1.0).view("int32"))
+plain("view", np.float32(1.0), ref=1.0)
+
+# Dtypes
+for name, value, dtype in (("relu", [1, 0, 0], "int32"), ("relu6", [1, 0, 0], "int32")):
+    typed(name, FLAGS, ref=value, dtype=dtype)
+typed("relu6", np.array([-1, 9]), ref=[0, 6], dtype="int32")
+typed("segment_max", FLAGS, [0, 1, 1], 2, ref=[True, False], dtype="bool")
+typed("segment_sum", FLAGS, [0, 0, 0], 1, ref=[1], dtype="int32")
+typed("segment_sum", np.array([1.0, 2.0, 4.0, 8.0], "float32"), U32, 4, ref=[0, 2, 12, 1],
+      dtype="float32")
+plain("prod", HALF, dtype="bool", ref=False)
+plain("cumsum", FLAGS, dtype="bool", ref=[1, 1, 1])
+typed("fold", np.ones((1, 4, 4), bool), (3, 3), 2, ref=[[[[1, 2, 1], [2, 4, 2], [1, 2, 1]]]],
+      dtype="int32")
+for dtype in ("uint8", "int32", "float16"):
+    steps = np.arange(6).reshape(1, 6, 1).astype(dtype)
+    typed("max_pool", steps, 2, ref=[[[1], [3], [5]]], dtype=dtype)
+    typed("adaptive_max_pool", steps, 4, ref=[[[1], [2], [4], [5]]], dtype=dtype)
+typed("linspace", HALF, HALF + 1, 3, axis=-1, ref=[[0, 0.5, 1], [1, 1.5, 2], [2, 2.5, 3]],
+      dtype="float16")
+typed("logspace", HALF, HALF, 2, base=2, ref=[[1, 2, 4]] * 2, dtype="float16")
+typed("geomspace", HALF + 1, HALF + 1, 2, ref=[[1, 2, 3]] * 2, dtype="float16")
+typed("threshold", np.array([1, 2]), 1.5, -0.5, ref=[-0.5, 2], dtype="float32")
+typed("take", U32, U32 - 1, ref=[2, 3, 1, 1], dtype="uint32")
+typed("sort", U32, ref=[1, 2, 2, 3], dtype="uint32")
+typed("scatter", U32[:, None], U32, (5,), ref=[0, 1, 4, 3, 0], dtype="uint32")
+plain("argsort", U32, ref=[1, 2, 3, 0])
+plain("nonzero", U32 - 1, ref=([0, 2, 3],), symbolic=False, through=lambda f, a: list(f(a)))
+plain("searchsorted", np.sort(U32), U32, ref=[3, 0, 1, 1])
+plain("unique", U32, ref=[1, 2, 3], symbolic=False)
+plain("bincount", U32, ref=[0, 1, 2, 1], symbolic=False)
+plain("bincount", FLAGS, ref=[2, 1], symbolic=False)
+plain("isin", U32, U32[:2], ref=[True, True, False, False])
+plain("top_k", U32, 2, ref=([3, 2], [0, 2]), through=lambda f, a, k: list(f(a, k)))
+plain("slice", x(5), U32[1:2], (2,), ref=lambda a, start, size: a[1:3])
+plain("arange", 0.0, 1.0, 0.25, dtype="int32", ref=[0, 0, 0, 0])
