@@ -77,6 +77,8 @@ def relu(
 def gelu(x: Any, approximate: bool = False) -> Any:
     """Gaussian error linear unit: `x` times the normal distribution function of `x`.
 
+    Hendrycks and Gimpel (2016), https://arxiv.org/abs/1606.08415
+
     Args:
         x: a tensor.
         approximate: use the approximation by `tanh`.

@@ -17,7 +17,12 @@ from kerasish.errors import InvalidArgument
 
 
 def home() -> pathlib.Path:
-    """The folder for settings, data sets and saved state (`KERASISH_HOME`)."""
+    """The folder for settings, data sets and saved state: `$KERASISH_HOME`, or `~/.kerasish`.
+
+    >>> import kerasish as keras
+    >>> keras.config.home().is_absolute()
+    True
+    """
     return pathlib.Path(os.environ.get("KERASISH_HOME") or "~/.kerasish").expanduser()
 
 
@@ -142,7 +147,15 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def standardize_data_format(data_format: str | None) -> str:
-    """`data_format`, or the default where it is `None`; an error for anything unknown."""
+    """`data_format`, or the default where it is `None`; an error for anything unknown.
+
+    Args:
+        data_format: `"channels_last"`, `"channels_first"` or `None`.
+
+    >>> import kerasish as keras
+    >>> keras.config.standardize_data_format(None)
+    'channels_last'
+    """
     if data_format is None:
         return _image_data_format
     return _one_of("data_format", str(data_format).lower(), _FORMATS)
@@ -313,6 +326,9 @@ def set_backend(backend: str) -> None:
 @contextlib.contextmanager
 def backend_scope(backend: str) -> Iterator[None]:
     """Another backend for the length of a `with` block.
+
+    Args:
+        backend: its name, as in `set_backend`.
 
     >>> import kerasish as keras
     >>> with keras.config.backend_scope("numpy"):

@@ -36,6 +36,8 @@ def _norm(w: Any, axis: Any) -> Any:
 class MaxNorm(Constraint):
     """Scales weights down whose norm along `axis` is above `max_value`.
 
+    Srivastava et al. (2014), section 5.1, https://jmlr.org/papers/v15/srivastava14a.html
+
     Args:
         max_value: the largest allowed norm.
         axis: the axis or axes of one weight vector: 0 for a dense kernel, `[0, 1, 2]` for the
@@ -135,6 +137,9 @@ _NAMES = {
 
 def get(identifier: Any) -> Any:
     """A constraint from a name, a config, a class, a callable, or `None`.
+
+    Args:
+        identifier: any of these.
 
     >>> import kerasish as keras
     >>> keras.constraints.get("max_norm").max_value

@@ -401,6 +401,9 @@ def _quantized(name: str) -> DTypePolicy:
 def get(identifier: Any) -> DTypePolicy:
     """A policy from a name, a dtype in any form, a config, a policy, or `None` (the global one).
 
+    Args:
+        identifier: any of these.
+
     >>> import kerasish as keras
     >>> keras.dtype_policies.get("mixed_float16")
     <DTypePolicy "mixed_float16">

@@ -84,6 +84,9 @@ def result_type(*dtypes: Any) -> str:
 
     Python types (`int`, `float`) stand for Python scalars, which are weak.
 
+    Args:
+        *dtypes: names or dtype objects.
+
     >>> from kerasish import dtypes
     >>> dtypes.result_type("int64", "float16"), dtypes.result_type("int32", float)
     ('float16', 'float32')

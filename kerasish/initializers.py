@@ -81,6 +81,9 @@ class Ones(Initializer):
 class Constant(Initializer):
     """One value everywhere, or an array that is broadcast to the shape.
 
+    Args:
+        value: a number or an array.
+
     >>> import kerasish as keras
     >>> keras.initializers.Constant(3.0)((2,)).tolist()
     [3.0, 3.0]
@@ -95,7 +98,7 @@ class Constant(Initializer):
             return np.array(np.broadcast_to(value, shape))
         except ValueError:
             raise ShapeError(
-                f"Constant({describe(value)}) cannot fill a weight of shape {shape}."
+                f"Constant({_describe(value)}) cannot fill a weight of shape {shape}."
             ) from None
 
     def get_config(self) -> dict[str, Any]:
@@ -110,12 +113,15 @@ class Constant(Initializer):
         return cls(serialization.deserialize_keras_object(config["value"]))
 
 
-def describe(value: np.ndarray) -> str:
+def _describe(value: np.ndarray) -> str:
     return repr(value.item()) if value.ndim == 0 else f"array of shape {value.shape}"
 
 
 class Identity(Initializer):
     """`gain` on the diagonal of a matrix, zeros elsewhere.
+
+    Args:
+        gain: the number on the diagonal.
 
     >>> import kerasish as keras
     >>> keras.initializers.Identity(2.0)((2, 2)).tolist()
@@ -211,6 +217,14 @@ class RandomInitializer(Initializer):
 
     With an integer seed every call gives the same values; with `None` they come from the global
     seed and the variable's path, and a `SeedGenerator` gives others at each call.
+
+    Args:
+        seed: an integer, a `SeedGenerator` or `None`.
+
+    >>> import kerasish as keras
+    >>> draw = keras.initializers.RandomNormal(seed=1)
+    >>> draw((2,)).tolist() == draw((2,)).tolist()
+    True
     """
 
     def __init__(self, seed: Any = None):
@@ -274,6 +288,10 @@ def _scaled(values: np.ndarray, mean: float, stddev: float) -> np.ndarray:
 class RandomUniform(RandomInitializer):
     """Uniform between `minval` and `maxval` (exclusive).
 
+    Args:
+        minval, maxval: the bounds.
+        seed: as in `VarianceScaling`.
+
     >>> import kerasish as keras
     >>> w = keras.initializers.RandomUniform(-1.0, 1.0, seed=1)((3, 4))
     >>> w.shape, bool((abs(w) <= 1).all())
@@ -294,6 +312,10 @@ class RandomUniform(RandomInitializer):
 
 class RandomNormal(RandomInitializer):
     """Normal with the given mean and standard deviation.
+
+    Args:
+        mean, stddev: of the values.
+        seed: as in `VarianceScaling`.
 
     >>> import kerasish as keras
     >>> w = keras.initializers.RandomNormal(stddev=2.0, seed=1)((100, 100))
@@ -316,6 +338,10 @@ class RandomNormal(RandomInitializer):
 class TruncatedNormal(RandomNormal):
     """Normal, without the values that are more than two standard deviations from the mean.
 
+    Args:
+        mean, stddev: of the normal distribution before it is cut.
+        seed: as in `VarianceScaling`.
+
     >>> import kerasish as keras
     >>> w = keras.initializers.TruncatedNormal(stddev=1.0, seed=1)((100, 100))
     >>> bool((abs(w) <= 2).all())
@@ -332,6 +358,9 @@ _TRUNCATED_STD = 0.87962566103423978
 
 class VarianceScaling(RandomInitializer):
     """Values of variance `scale / n`, where `n` counts a unit's inputs, outputs or their mean.
+
+    Glorot and Bengio (2010), https://proceedings.mlr.press/v9/glorot10a.html, and He et al. (2015),
+    https://arxiv.org/abs/1502.01852
 
     Args:
         scale: a positive number.
@@ -400,7 +429,15 @@ class VarianceScaling(RandomInitializer):
 
 
 def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(inputs, outputs) of one unit of a kernel `(*window, inputs, outputs)`."""
+    """(inputs, outputs) of one unit of a kernel `(*window, inputs, outputs)`.
+
+    Args:
+        shape: the kernel's shape.
+
+    >>> from kerasish.initializers import compute_fans
+    >>> compute_fans((3, 3, 8, 16))
+    (72, 144)
+    """
     if len(shape) < 2:
         return (math.prod(shape),) * 2
     window = math.prod(shape[:-2])
@@ -427,6 +464,9 @@ class _Scheme(VarianceScaling):
 class GlorotUniform(_Scheme):
     """Uniform in `±sqrt(6 / (inputs + outputs))` (Glorot and Bengio, 2010).
 
+    Args:
+        seed, input_axes, output_axes: as in `VarianceScaling`.
+
     >>> import kerasish as keras
     >>> w = keras.initializers.GlorotUniform(seed=1)((30, 20))
     >>> w.shape, bool((abs(w) <= (6 / 50) ** 0.5).all())
@@ -438,6 +478,9 @@ class GlorotUniform(_Scheme):
 
 class GlorotNormal(_Scheme):
     """Truncated normal of variance `2 / (inputs + outputs)` (Glorot and Bengio, 2010).
+
+    Args:
+        seed, input_axes, output_axes: as in `VarianceScaling`.
 
     >>> import kerasish as keras
     >>> w = keras.initializers.GlorotNormal(seed=1)((100, 100))
@@ -451,6 +494,9 @@ class GlorotNormal(_Scheme):
 class HeUniform(_Scheme):
     """Uniform in `±sqrt(6 / inputs)`, for ReLU networks (He et al., 2015).
 
+    Args:
+        seed, input_axes, output_axes: as in `VarianceScaling`.
+
     >>> import kerasish as keras
     >>> w = keras.initializers.HeUniform(seed=1)((6, 20))
     >>> w.shape, bool((abs(w) <= 1).all())
@@ -462,6 +508,9 @@ class HeUniform(_Scheme):
 
 class HeNormal(_Scheme):
     """Truncated normal of variance `2 / inputs`, for ReLU networks (He et al., 2015).
+
+    Args:
+        seed, input_axes, output_axes: as in `VarianceScaling`.
 
     >>> import kerasish as keras
     >>> w = keras.initializers.HeNormal(seed=1)((200, 50))
@@ -475,6 +524,9 @@ class HeNormal(_Scheme):
 class LecunUniform(_Scheme):
     """Uniform in `±sqrt(3 / inputs)` (LeCun et al., 1998).
 
+    Args:
+        seed, input_axes, output_axes: as in `VarianceScaling`.
+
     >>> import kerasish as keras
     >>> w = keras.initializers.LecunUniform(seed=1)((3, 20))
     >>> w.shape, bool((abs(w) <= 1).all())
@@ -486,6 +538,9 @@ class LecunUniform(_Scheme):
 
 class LecunNormal(_Scheme):
     """Truncated normal of variance `1 / inputs` (LeCun et al., 1998); for SELU.
+
+    Args:
+        seed, input_axes, output_axes: as in `VarianceScaling`.
 
     >>> import kerasish as keras
     >>> w = keras.initializers.LecunNormal(seed=1)((100, 100))
@@ -500,6 +555,10 @@ class Orthogonal(RandomInitializer):
     """`gain` times a random matrix with orthonormal rows or columns (Saxe et al., 2014).
 
     A shape of more than two axes is seen as the matrix `(product of the others, last)`.
+
+    Args:
+        gain: the length of the rows or columns.
+        seed: as in `VarianceScaling`.
 
     >>> import kerasish as keras
     >>> w = keras.initializers.Orthogonal(seed=1)((3, 3))
@@ -541,6 +600,9 @@ _NAMES.update(zero=Zeros, one=Ones, uniform=RandomUniform, normal=RandomNormal)
 
 def get(identifier: Any) -> Any:
     """An initializer from a name, a config, a class, a callable, an array, or `None`.
+
+    Args:
+        identifier: any of these.
 
     >>> import kerasish as keras
     >>> keras.initializers.get("glorot_uniform")

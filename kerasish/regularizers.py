@@ -49,6 +49,9 @@ def _factor(name: str, value: Any) -> float:
 class L1L2(Regularizer):
     """The penalty `l1 * sum(abs(x)) + l2 * sum(x ** 2)`.
 
+    Args:
+        l1, l2: the two factors, at least 0.
+
     >>> import kerasish as keras
     >>> round(float(keras.regularizers.L1L2(l1=1.0, l2=0.5)(keras.ops.array([-2.0, 1.0]))), 4)
     5.5
@@ -73,6 +76,9 @@ class L1L2(Regularizer):
 class L1(Regularizer):
     """The penalty `l1 * sum(abs(x))`.
 
+    Args:
+        l1: the factor, at least 0.
+
     >>> import kerasish as keras
     >>> float(keras.regularizers.L1(0.5)(keras.ops.array([-2.0, 1.0])))
     1.5
@@ -90,6 +96,9 @@ class L1(Regularizer):
 
 class L2(Regularizer):
     """The penalty `l2 * sum(x ** 2)`.
+
+    Args:
+        l2: the factor, at least 0.
 
     >>> import kerasish as keras
     >>> float(keras.regularizers.L2(0.5)(keras.ops.array([-2.0, 1.0])))
@@ -153,6 +162,9 @@ _NAMES = {
 
 def get(identifier: Any) -> Any:
     """A regularizer from a name, a config, a class, a callable, or `None`.
+
+    Args:
+        identifier: any of these.
 
     >>> import kerasish as keras
     >>> keras.regularizers.get("l2").l2

@@ -25,6 +25,9 @@ class MAP_TO_NONE:
 def is_nested(structure: Any) -> bool:
     """Whether this is a container of the kinds that are walked into.
 
+    Args:
+        structure: anything.
+
     >>> import kerasish as keras
     >>> keras.tree.is_nested([1, 2]), keras.tree.is_nested(3)
     (True, False)
@@ -34,6 +37,9 @@ def is_nested(structure: Any) -> bool:
 
 def flatten(structure: Any) -> list[Any]:
     """The leaves in order.
+
+    Args:
+        structure: a structure; dicts are walked in the order of their keys.
 
     >>> import kerasish as keras
     >>> keras.tree.flatten({"b": 2, "a": [1, (3,)]})
@@ -62,6 +68,10 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
 def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
     """The structure with its leaves replaced by those of a flat sequence.
 
+    Args:
+        structure: a structure.
+        flat_sequence: as many values as it has leaves, in the order of `flatten`.
+
     >>> import kerasish as keras
     >>> keras.tree.pack_sequence_as({"a": 0, "b": [0, 0]}, [1, 2, 3])
     {'a': 1, 'b': [2, 3]}
@@ -79,6 +89,9 @@ def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
 def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     """The leaves in order, each with its path: the keys and indices that lead to it.
 
+    Args:
+        structure: a structure, as in `flatten`.
+
     >>> import kerasish as keras
     >>> keras.tree.flatten_with_path({"b": [1, 2], "a": 3})
     [(('a',), 3), (('b', 0), 1), (('b', 1), 2)]
@@ -93,6 +106,11 @@ def map_structure_up_to(
     shallow_structure: Any, func: Callable[..., Any], *structures: Any
 ) -> Any:
     """The shallow structure with `func` applied to what the others have where it has leaves.
+
+    Args:
+        shallow_structure: the structure whose form the result has.
+        func: a function of as many arguments as there are `structures`.
+        *structures: each is at least as deep as the shallow one.
 
     >>> import kerasish as keras
     >>> keras.tree.map_structure_up_to([0, 0], len, [(1, 2), {"a": 3}])
@@ -123,6 +141,9 @@ def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
 
 def assert_same_paths(a: Any, b: Any) -> None:
     """Raises a `ValueError` unless the same paths lead to the leaves of both.
+
+    Args:
+        a, b: structures.
 
     >>> import kerasish as keras
     >>> keras.tree.assert_same_paths([1, 2], (3, 4))
@@ -169,6 +190,9 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
 def lists_to_tuples(structure: Any) -> Any:
     """The structure with its lists made tuples.
 
+    Args:
+        structure: a structure.
+
     >>> import kerasish as keras
     >>> keras.tree.lists_to_tuples([1, {"a": [2]}])
     (1, {'a': (2,)})
@@ -178,6 +202,10 @@ def lists_to_tuples(structure: Any) -> Any:
 
 def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
     """The same structure with `func` applied to its shapes: lists and tuples of ints and `None`.
+
+    Args:
+        func: a function of a shape.
+        structure: a structure whose leaves are shapes.
 
     >>> import kerasish as keras
     >>> keras.tree.map_shape_structure(len, {"a": (None, 3), "b": [(2,)]})

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 import kerasish as keras
-from kerasish import config
+from kerasish import backends, config, dtype_policies
 
 ROOT = pathlib.Path(keras.__file__).parent
 MODULES = sorted(
@@ -19,7 +19,10 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_docstrings(name):
+def test_docstrings(name, monkeypatch):
+    # What examples register or set for good ends with them.
+    monkeypatch.setattr(backends, "_registry", {**backends._registry})
+    monkeypatch.setattr(dtype_policies, "_global", dtype_policies._global)
     with config.backend_scope("numpy"):
         keras.utils.set_random_seed(0)
         result = doctest.testmod(

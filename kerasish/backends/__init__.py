@@ -172,7 +172,18 @@ def register_backend(name: str, package: str | ModuleType, requires: str | None 
     """Adds a backend: a package (or its import path) with the modules of an adapter.
 
     A package on the entry point group `kerasish.backends` is found without this call.
-    `requires` names the library to import-check; CONTRIBUTING.md tells what the modules define.
+    CONTRIBUTING.md tells what the modules define.
+
+    Args:
+        name: the backend's name.
+        package: the package, or its import path.
+        requires: the library without which the backend counts as not installed; by default the
+            first part of the package's path.
+
+    >>> import kerasish as keras
+    >>> keras.register_backend("plain", "kerasish.backends.numpy", requires="numpy")
+    >>> "plain" in keras.config.available_backends()
+    True
     """
     if isinstance(package, ModuleType):
         sys.modules.setdefault(package.__name__, package)

@@ -94,6 +94,9 @@ def current_path() -> str:
 def get_uid(prefix: str = "") -> int:
     """The next number for a prefix, from 1, for names that do not repeat.
 
+    Args:
+        prefix: what is counted.
+
     >>> import kerasish as keras
     >>> keras.backend.get_uid("a_new_prefix"), keras.backend.get_uid("a_new_prefix")
     (1, 2)

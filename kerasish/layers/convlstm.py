@@ -198,6 +198,8 @@ class _ConvLSTM(_WithCell):
 class ConvLSTM1D(_ConvLSTM):
     """A long short-term memory over time whose products are convolutions along one axis.
 
+    Shi et al. (2015), https://arxiv.org/abs/1506.04214
+
     Args:
         filters: the channels of the states.
         kernel_size, strides, dilation_rate: sizes of the input's convolution; the states'
@@ -217,9 +219,13 @@ class ConvLSTM1D(_ConvLSTM):
 
 
 class ConvLSTM2D(_ConvLSTM):
-    """A long short-term memory over images, whose products are convolutions (Shi et al., 2015).
+    """A long short-term memory over images, whose products are convolutions.
 
-    Input shape `(batch, time, rows, columns, channels)`; arguments as in `ConvLSTM1D`.
+    Shi et al. (2015), https://arxiv.org/abs/1506.04214
+
+    Args: as in `ConvLSTM1D`, sizes of one or two ints.
+
+    Input shape `(batch, time, rows, columns, channels)`.
 
     >>> import kerasish as keras
     >>> layer = keras.layers.ConvLSTM2D(4, 3, return_sequences=True)
@@ -233,7 +239,11 @@ class ConvLSTM2D(_ConvLSTM):
 class ConvLSTM3D(_ConvLSTM):
     """A long short-term memory over volumes, whose products are convolutions.
 
-    Input shape `(batch, time, depth, rows, columns, channels)`; arguments as in `ConvLSTM1D`.
+    Shi et al. (2015), https://arxiv.org/abs/1506.04214
+
+    Args: as in `ConvLSTM1D`, sizes of one or three ints.
+
+    Input shape `(batch, time, depth, rows, columns, channels)`.
 
     >>> import kerasish as keras
     >>> keras.layers.ConvLSTM3D(2, 2)(keras.ops.ones((1, 2, 3, 3, 3, 1))).shape

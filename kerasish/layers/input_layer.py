@@ -115,7 +115,11 @@ def Input(
     tensor: Any = None,
     optional: bool = False,
 ) -> KerasTensor:
-    """A symbolic tensor to begin a functional model with; see `InputLayer` for the arguments.
+    """A symbolic tensor to begin a functional model with.
+
+    Args:
+        tensor: an existing symbolic tensor to enter with.
+        (the rest as in `InputLayer`)
 
     >>> import kerasish as keras
     >>> x = keras.Input(shape=(32,))

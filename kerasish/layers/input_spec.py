@@ -12,6 +12,15 @@ from kerasish.errors import InvalidArgument, ShapeError
 class InputSpec:
     """Rank, shape, dtype and sizes of single axes that a layer's input must have.
 
+    Args:
+        dtype: the dtype's name; not checked.
+        shape: the whole shape, with `None` for sizes that vary.
+        ndim, max_ndim, min_ndim: the number of axes, its upper and lower bound.
+        axes: axis -> size.
+        allow_last_axis_squeeze: whether a last axis of size 1 may be missing or superfluous.
+        name: the key of the input, where inputs are a dict.
+        optional: whether the input may be `None`.
+
     >>> import kerasish as keras
     >>> keras.layers.InputSpec(ndim=4, axes={-1: 3})
     InputSpec(ndim=4, axes={-1: 3})

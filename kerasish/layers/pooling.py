@@ -233,6 +233,8 @@ class GlobalAveragePooling1D(_GlobalAverage):
 class GlobalAveragePooling2D(_GlobalAverage):
     """The mean over rows and columns: `(batch, rows, columns, channels)` -> `(batch, channels)`.
 
+    Lin et al. (2013), https://arxiv.org/abs/1312.4400
+
     Args:
         data_format, keepdims: as in `GlobalAveragePooling1D`.
 

@@ -86,6 +86,9 @@ def get(identifier: Any) -> Any:
 
     Names in lower case give functions, names of classes give objects; `None` gives `None`.
 
+    Args:
+        identifier: a name, a config, a class, a loss or any callable `(y_true, y_pred)`.
+
     >>> import kerasish as keras
     >>> keras.losses.get("mse").__name__, keras.losses.get("Huber").name
     ('mean_squared_error', 'huber_loss')
@@ -97,6 +100,9 @@ def get(identifier: Any) -> Any:
 
 def serialize(loss: Any) -> Any:
     """The config of a loss or loss function.
+
+    Args:
+        loss: the loss.
 
     >>> import kerasish as keras
     >>> keras.losses.serialize(keras.losses.Huber(delta=2.0))["config"]["delta"]

@@ -111,6 +111,11 @@ class Loss:
 class LossFunctionWrapper(Loss):
     """A function `fn(y_true, y_pred, **kwargs)` that returns a loss a sample, as a `Loss`.
 
+    Args:
+        fn: the function.
+        reduction, name, dtype: see `Loss`.
+        **kwargs: further arguments of `fn`.
+
     >>> from kerasish.losses import LossFunctionWrapper
     >>> loss = LossFunctionWrapper(lambda y_true, y_pred: abs(y_true - y_pred), name="distance")
     >>> float(loss([1.0, 2.0], [1.0, 4.0]))

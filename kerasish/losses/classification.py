@@ -287,6 +287,8 @@ class BinaryCrossentropy(LossFunctionWrapper):
 class BinaryFocalCrossentropy(LossFunctionWrapper):
     """Binary cross-entropy that plays down what is classified well already.
 
+    Lin et al. (2017), https://arxiv.org/abs/1708.02002
+
     Args:
         apply_class_balancing: weigh label 1 with `alpha` and label 0 with `1 - alpha`.
         alpha: the weight of label 1.
@@ -342,6 +344,8 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
     """Cross-entropy of one-hot labels that plays down what is classified well already.
+
+    Lin et al. (2017), https://arxiv.org/abs/1708.02002
 
     Args:
         alpha: the weight of all classes, or a list with one for each.
@@ -406,6 +410,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
     """A loss of class numbers that bears wrong labels.
+
+    Zhang and Sabuncu (2018), https://arxiv.org/abs/1805.07836
 
     Args:
         q: near 0 for cross-entropy, near 1 for absolute error.

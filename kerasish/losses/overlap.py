@@ -13,6 +13,8 @@ _REDUCTION = "sum_over_batch_size"
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
     """One less the Dice coefficient, twice the overlap over the sum of both sizes.
 
+    Milletari et al. (2016), https://arxiv.org/abs/1606.04797
+
     Args:
         y_true: memberships between 0 and 1, of any shape.
         y_pred: predicted memberships, of the same shape.
@@ -61,6 +63,8 @@ def tversky(
 class Dice(LossFunctionWrapper):
     """One less the Dice coefficient of labels and predictions.
 
+    Milletari et al. (2016), https://arxiv.org/abs/1606.04797
+
     Args:
         reduction, name, dtype: see `Loss`.
         axis: the axes that are one set; `None` for all, the whole batch as one.
@@ -80,6 +84,8 @@ class Dice(LossFunctionWrapper):
 
 class Tversky(LossFunctionWrapper):
     """One less the Tversky index, which weighs false positives and negatives apart.
+
+    Salehi et al. (2017), https://arxiv.org/abs/1706.05721
 
     Args:
         alpha: the weight of misses (false negatives).

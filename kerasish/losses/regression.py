@@ -102,6 +102,8 @@ def cosine(a: Any, b: Any, axis: Any) -> Any:
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """Half the squared error where it is small, a straight line where it is larger than `delta`.
 
+    Huber (1964), https://doi.org/10.1214/aoms/1177703732
+
     Args:
         y_true: the truth, `(batch, ..., n)`.
         y_pred: the predictions, of the same shape.
@@ -270,6 +272,8 @@ class CosineSimilarity(LossFunctionWrapper):
 class Huber(LossFunctionWrapper):
     """Half the squared error up to `delta`, linear beyond: outliers do not rule.
 
+    Huber (1964), https://doi.org/10.1214/aoms/1177703732
+
     Args:
         delta: where the parabola becomes a line.
         reduction, name, dtype: see `Loss`.
@@ -322,6 +326,8 @@ class Poisson(LossFunctionWrapper):
 
 class KLDivergence(LossFunctionWrapper):
     """The Kullback-Leibler divergence of the prediction from the truth.
+
+    Kullback and Leibler (1951), https://doi.org/10.1214/aoms/1177729694
 
     Args:
         reduction, name, dtype: see `Loss`.

@@ -63,6 +63,8 @@ def circle(
 def ctc(y_true: Any, y_pred: Any) -> Any:
     """Connectionist temporal classification: minus the log-probability of a label sequence.
 
+    Graves et al. (2006), https://doi.org/10.1145/1143844.1143891
+
     Class 0 is the blank, and fills up the rows of labels that are shorter than others; all
     time steps count.
 
@@ -84,6 +86,8 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
 
 class Circle(LossFunctionWrapper):
     """Circle loss of embeddings of length one against their class numbers.
+
+    Sun et al. (2020), https://arxiv.org/abs/2002.10857
 
     Args:
         gamma: the scale of the similarities.
@@ -109,6 +113,8 @@ class Circle(LossFunctionWrapper):
 
 class CTC(LossFunctionWrapper):
     """Connectionist temporal classification of logits against label sequences (0 is the blank).
+
+    Graves et al. (2006), https://doi.org/10.1145/1143844.1143891
 
     Args:
         reduction, name, dtype: see `Loss`.

@@ -121,6 +121,9 @@ def get(identifier: Any) -> Any:
 
     Any callable `(y_true, y_pred)` is returned as it is; `None` gives `None`.
 
+    Args:
+        identifier: a name, a config, a class or a metric.
+
     >>> import kerasish as keras
     >>> keras.metrics.get("mse").name, keras.metrics.get("AUC").num_thresholds
     ('mean_squared_error', 200)
@@ -132,6 +135,9 @@ def get(identifier: Any) -> Any:
 
 def serialize(metric: Any) -> Any:
     """The config of a metric.
+
+    Args:
+        metric: the metric.
 
     >>> import kerasish as keras
     >>> keras.metrics.serialize(keras.metrics.Precision(top_k=2))["config"]["top_k"]

@@ -40,6 +40,8 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Any:
 def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Any:
     """Lin's concordance along an axis: correlation that also asks for equal mean and spread.
 
+    Lin (1989), https://doi.org/10.2307/2532051
+
     Args:
         y_true: the truth, `(batch, ..., n)`.
         y_pred: the predictions, of the same shape.
@@ -77,6 +79,8 @@ class PearsonCorrelation(MeanMetricWrapper):
 
 class ConcordanceCorrelation(MeanMetricWrapper):
     """The mean concordance between labels and predictions.
+
+    Lin (1989), https://doi.org/10.2307/2532051
 
     Args:
         name, dtype: see `Metric`.

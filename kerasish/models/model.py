@@ -406,7 +406,18 @@ class Model(Trainer, Layer):
 
 
 class Functional(Model):
-    """A `Model` made from symbolic inputs and outputs."""
+    """A `Model` made from symbolic inputs and outputs.
+
+    Args:
+        inputs, outputs: `KerasTensor`s, or structures of them.
+        name: the model's name.
+
+    >>> import kerasish as keras
+    >>> x = keras.Input((3,))
+    >>> model = keras.Model(x, keras.layers.Dense(2)(x))
+    >>> isinstance(model, keras.models.Functional)
+    True
+    """
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         Model.__init__(self, inputs=inputs, outputs=outputs, name=name, **kwargs)

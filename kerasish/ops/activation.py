@@ -74,6 +74,8 @@ def relu6(x: Any) -> Any:
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """`x` where it is positive, `negative_slope * x` elsewhere.
 
+    Maas et al. (2013), https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf
+
     Args:
         x: a tensor.
         negative_slope: the slope on the negative side.
@@ -88,6 +90,8 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
 @op(float="x")
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """Exponential linear unit: `x` where it is positive, `alpha * (exp(x) - 1)` elsewhere.
+
+    Clevert et al. (2015), https://arxiv.org/abs/1511.07289
 
     Args:
         x: a tensor.
@@ -120,6 +124,8 @@ def selu(x: Any) -> Any:
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """ELU made smooth for every `alpha`: `alpha * (exp(x / alpha) - 1)` on the negative side.
 
+    Barron (2017), https://arxiv.org/abs/1704.07483
+
     Args:
         x: a tensor.
         alpha: minus the value that large negative inputs approach.
@@ -134,6 +140,8 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 @op(float="x")
 def gelu(x: Any, approximate: bool = True) -> Any:
     """Gaussian error linear unit: `x` times the normal distribution function of `x`.
+
+    Hendrycks and Gimpel (2016), https://arxiv.org/abs/1606.08415
 
     See Hendrycks and Gimpel, 2016.
 
@@ -195,6 +203,8 @@ def softplus(x: Any) -> Any:
 @op(float="x")
 def silu(x: Any) -> Any:
     """`x * sigmoid(x)`, also called swish.
+
+    Elfwing et al. (2017), https://arxiv.org/abs/1702.03118
 
     Args:
         x: a tensor.
@@ -374,6 +384,8 @@ def sparse_sigmoid(x: Any) -> Any:
 @op(float="x")
 def glu(x: Any, axis: int = -1) -> Any:
     """Gated linear unit: the first half along `axis` times the sigmoid of the second.
+
+    Dauphin et al. (2016), https://arxiv.org/abs/1612.08083
 
     Args:
         x: a tensor whose size along `axis` is even.

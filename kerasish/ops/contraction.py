@@ -116,6 +116,9 @@ def dot(x1: Any, x2: Any) -> Any:
     """The product over the last axis of `x1` and the last but one of `x2` (the only one of a
     vector); a plain product where one of them is a scalar.
 
+    Args:
+        x1, x2: tensors with equal sizes along those axes.
+
     >>> import kerasish as keras
     >>> int(keras.ops.dot([1, 2], [3, 4]))
     11
@@ -128,6 +131,9 @@ def dot(x1: Any, x2: Any) -> Any:
 @op(common="x1 x2")
 def inner(x1: Any, x2: Any) -> Any:
     """The product over the last axes; a plain product where one of them is a scalar.
+
+    Args:
+        x1, x2: tensors whose last axes have one size.
 
     >>> import kerasish as keras
     >>> keras.ops.inner([[1, 2], [3, 4]], [1, 10]).tolist()
@@ -142,6 +148,9 @@ def inner(x1: Any, x2: Any) -> Any:
 def outer(x1: Any, x2: Any) -> Any:
     """All products of an entry of `x1` and one of `x2`, both flattened, as a matrix.
 
+    Args:
+        x1, x2: tensors.
+
     >>> import kerasish as keras
     >>> keras.ops.outer([1, 2], [3, 4]).tolist()
     [[3, 4], [6, 8]]
@@ -152,6 +161,9 @@ def outer(x1: Any, x2: Any) -> Any:
 @op(common="x1 x2")
 def vdot(x1: Any, x2: Any) -> Any:
     """The dot product of both flattened, the first one conjugated.
+
+    Args:
+        x1, x2: tensors with equally many values.
 
     >>> import kerasish as keras
     >>> int(keras.ops.vdot([[1, 2]], [[3, 4]]))
@@ -164,6 +176,9 @@ def vdot(x1: Any, x2: Any) -> Any:
 @op(common="x1 x2")
 def kron(x1: Any, x2: Any) -> Any:
     """The Kronecker product: a copy of `x2` times each entry of `x1`, side by side.
+
+    Args:
+        x1, x2: tensors; the result's sizes are the products of theirs.
 
     >>> import kerasish as keras
     >>> keras.ops.kron([1, 10], [1, 2]).tolist()

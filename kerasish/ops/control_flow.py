@@ -121,6 +121,11 @@ def while_loop(
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """`value = body_fun(i, value)` for i from `lower` to `upper - 1`.
 
+    Args:
+        lower, upper: integers, or scalar tensors of them.
+        body_fun: a function that returns a value of the shapes and dtypes that it is given.
+        init_val: the first value, a tensor or a structure of them.
+
     >>> import kerasish as keras
     >>> int(keras.ops.fori_loop(0, 4, lambda i, total: total + i, 0))
     6
@@ -264,6 +269,10 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
 @_control("function")
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     """Like `map`, with all slices at once where the backend can.
+
+    Args:
+        function: takes a slice along the first axis and returns a tensor or a structure of them.
+        elements: a tensor, or a structure of them with first axes of one size.
 
     >>> import kerasish as keras
     >>> keras.ops.vectorized_map(lambda x: x * x, keras.ops.array([1, 2, 3])).tolist()

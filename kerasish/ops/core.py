@@ -85,6 +85,9 @@ def _assemble(x: Any, dtype: str | None) -> Any:
 def convert_to_numpy(x: Any) -> np.ndarray:
     """`x` as a NumPy array; a Variable's values are copied.
 
+    Args:
+        x: a tensor, a Variable, or anything that `numpy.asarray` takes.
+
     >>> import kerasish as keras
     >>> keras.ops.convert_to_numpy([1.0, 2.0]).dtype.name
     'float32'
@@ -99,6 +102,9 @@ def convert_to_numpy(x: Any) -> np.ndarray:
 def is_tensor(x: Any) -> bool:
     """Whether `x` is a tensor of the active backend.
 
+    Args:
+        x: anything.
+
     >>> import kerasish as keras
     >>> keras.ops.is_tensor(keras.ops.ones(3)), keras.ops.is_tensor([1.0])
     (True, False)
@@ -110,6 +116,9 @@ def shape(x: Any) -> tuple[Any, ...]:
     """The shape as a tuple of ints.
 
     Unknown sizes are `None` for symbolic tensors, and scalar tensors inside a `tf.function`.
+
+    Args:
+        x: a tensor, a Variable or a `KerasTensor`.
 
     >>> import kerasish as keras
     >>> keras.ops.shape(keras.ops.ones((2, 3)))
@@ -125,6 +134,9 @@ def shape(x: Any) -> tuple[Any, ...]:
 
 def dtype(x: Any) -> str:
     """The name of the dtype.
+
+    Args:
+        x: a tensor, a Variable, a `KerasTensor`, an array or a Python number.
 
     >>> import kerasish as keras
     >>> keras.ops.dtype(keras.ops.ones(2)), keras.ops.dtype(3)
@@ -214,6 +226,10 @@ def _int_info(name: str) -> Any:
 def saturate_cast(x: Any, dtype: Any) -> Any:
     """Like `cast`, with values beyond the range of `dtype` set to its smallest or largest number.
 
+    Args:
+        x: a tensor.
+        dtype: the result's dtype.
+
     >>> import kerasish as keras
     >>> keras.ops.saturate_cast([-7.0, 3.5, 300.0], "uint8").tolist()
     [0, 3, 255]
@@ -224,6 +240,9 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
 @op(convert="variable")
 def stop_gradient(variable: Any) -> Any:
     """`variable`, as a constant in the eyes of every gradient.
+
+    Args:
+        variable: a tensor or a Variable.
 
     >>> import kerasish as keras
     >>> keras.ops.stop_gradient([1.0, 2.0]).tolist()

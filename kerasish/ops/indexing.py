@@ -100,6 +100,9 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
 def nonzero(x: Any) -> tuple[Any, ...]:
     """The indices of the entries that are not zero: one int32 vector for each axis.
 
+    Args:
+        x: a tensor.
+
     >>> import kerasish as keras
     >>> [i.tolist() for i in keras.ops.nonzero([[0, 3], [4, 0]])]
     [[0, 1], [1, 0]]
@@ -202,6 +205,10 @@ def scatter(indices: Any, values: Any, shape: Sequence[int]) -> Any:
 def sort(x: Any, axis: int | None = -1) -> Any:
     """`x` sorted along an axis, flattened first where it is `None`.
 
+    Args:
+        x: a tensor.
+        axis: the axis.
+
     >>> import kerasish as keras
     >>> keras.ops.sort([3, 1, 2]).tolist()
     [1, 2, 3]
@@ -215,6 +222,10 @@ def sort(x: Any, axis: int | None = -1) -> Any:
 def argsort(x: Any, axis: int | None = -1) -> Any:
     """The int32 indices that sort `x` along an axis; equal values keep their order.
 
+    Args:
+        x: a tensor.
+        axis: the axis; `None` flattens `x`.
+
     >>> import kerasish as keras
     >>> keras.ops.argsort([3, 1, 2]).tolist()
     [1, 2, 0]
@@ -224,6 +235,11 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
 @op(convert="x")
 def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
     """Indices that put the k-th smallest value in its place, smaller ones before, larger after.
+
+    Args:
+        x: a tensor.
+        kth: the k, from 0.
+        axis: the axis that is ordered; `None` flattens `x`.
 
     >>> import kerasish as keras
     >>> int(keras.ops.argpartition([30, 10, 20], 1)[1])
@@ -386,6 +402,10 @@ def _histogram(x: Any, bins: Any, range: Any) -> Any:
 @op(convert="indices")
 def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
     """Flat indices as one tensor of indices for each axis of a shape.
+
+    Args:
+        indices: integers.
+        shape: the shape that they count in, row by row.
 
     >>> import kerasish as keras
     >>> [i.tolist() for i in keras.ops.unravel_index([0, 5], (2, 3))]

@@ -101,6 +101,10 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     """`x` repeated along axes of size one (and new axes in front) to a larger shape.
 
+    Args:
+        x: a tensor.
+        shape: the result's shape; its last sizes are those of `x`, where these are not 1.
+
     >>> import kerasish as keras
     >>> keras.ops.broadcast_to([1, 2], (2, 2)).tolist()
     [[1, 2], [1, 2]]
@@ -110,6 +114,9 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
 @op(convert="x")
 def ravel(x: Any) -> Any:
     """All values in one axis.
+
+    Args:
+        x: a tensor.
 
     >>> import kerasish as keras
     >>> keras.ops.ravel([[1, 2], [3, 4]]).tolist()
@@ -121,6 +128,10 @@ def ravel(x: Any) -> Any:
 @op(convert="x")
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """`x` with two axes exchanged.
+
+    Args:
+        x: a tensor.
+        axis1, axis2: the two axes.
 
     >>> import kerasish as keras
     >>> keras.ops.swapaxes([[1, 2, 3], [4, 5, 6]], 0, 1).tolist()
@@ -159,6 +170,9 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 def ndim(x: Any) -> int:
     """The number of axes.
 
+    Args:
+        x: a tensor.
+
     >>> import kerasish as keras
     >>> keras.ops.ndim([[1, 2]])
     2
@@ -170,6 +184,9 @@ def ndim(x: Any) -> int:
 def size(x: Any) -> Any:
     """The number of values, as an int32 scalar.
 
+    Args:
+        x: a tensor.
+
     >>> import kerasish as keras
     >>> int(keras.ops.size([[1, 2], [3, 4]]))
     4
@@ -180,6 +197,9 @@ def size(x: Any) -> Any:
 @op(convert="x")
 def copy(x: Any) -> Any:
     """A tensor with the same values and memory of its own.
+
+    Args:
+        x: a tensor.
 
     >>> import kerasish as keras
     >>> keras.ops.copy([1, 2]).tolist()
@@ -194,6 +214,10 @@ def _view(x: Any, dtype: str) -> Any:
 
 def view(x: Any, dtype: Any = None) -> Any:
     """The bytes of `x` read as another dtype; the last axis grows or shrinks accordingly.
+
+    Args:
+        x: a tensor.
+        dtype: the other dtype; `None` keeps its own.
 
     >>> import kerasish as keras
     >>> keras.ops.view(keras.ops.array([1, 256], "int16"), "int8").tolist()
@@ -239,6 +263,10 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
 def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
     """`x2` behind `x1` along an axis; both flattened where there is none.
 
+    Args:
+        x1, x2: tensors; with an axis, of equal sizes along the others.
+        axis: the axis; `None` flattens both.
+
     >>> import kerasish as keras
     >>> keras.ops.append([1, 2], [[3, 4]]).tolist()
     [1, 2, 3, 4]
@@ -263,6 +291,9 @@ def _at_least(x: Any, ndim: int) -> Any:
 def hstack(xs: Sequence[Any]) -> Any:
     """Tensors joined along the second axis, or the first where they have only one.
 
+    Args:
+        xs: tensors of equal sizes along the other axes.
+
     >>> import kerasish as keras
     >>> keras.ops.hstack([[1, 2], [3]]).tolist()
     [1, 2, 3]
@@ -275,6 +306,9 @@ def hstack(xs: Sequence[Any]) -> Any:
 def vstack(xs: Sequence[Any]) -> Any:
     """Tensors joined along the first axis, vectors as rows.
 
+    Args:
+        xs: tensors of equal sizes along the other axes.
+
     >>> import kerasish as keras
     >>> keras.ops.vstack([[1, 2], [3, 4]]).tolist()
     [[1, 2], [3, 4]]
@@ -285,6 +319,9 @@ def vstack(xs: Sequence[Any]) -> Any:
 @op(common="*xs")
 def dstack(xs: Sequence[Any]) -> Any:
     """Tensors joined along the third axis.
+
+    Args:
+        xs: tensors; vectors and matrices are given three axes.
 
     >>> import kerasish as keras
     >>> keras.ops.dstack([[1, 2], [3, 4]]).tolist()
@@ -318,6 +355,11 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Like `split`, but pieces may differ by one in size: the first ones are the larger.
 
+    Args:
+        x: a tensor.
+        indices_or_sections: the number of pieces, or the positions at which the later ones begin.
+        axis: the axis that is cut.
+
     >>> import kerasish as keras
     >>> [y.tolist() for y in keras.ops.array_split([1, 2, 3], 2)]
     [[1, 2], [3]]
@@ -337,6 +379,10 @@ def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0)
 def hsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Any]:
     """`split` along the second axis, or the first of a vector.
 
+    Args:
+        x: a tensor.
+        indices_or_sections: as in `split`.
+
     >>> import kerasish as keras
     >>> [y.tolist() for y in keras.ops.hsplit([[1, 2], [3, 4]], 2)]
     [[[1], [3]], [[2], [4]]]
@@ -348,6 +394,10 @@ def hsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Any]:
 def vsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Any]:
     """`split` along the first axis.
 
+    Args:
+        x: a tensor of at least two axes.
+        indices_or_sections: as in `split`.
+
     >>> import kerasish as keras
     >>> [y.tolist() for y in keras.ops.vsplit([[1, 2], [3, 4]], 2)]
     [[[1, 2]], [[3, 4]]]
@@ -358,6 +408,10 @@ def vsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Any]:
 @op(convert="x")
 def dsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Any]:
     """`split` along the third axis.
+
+    Args:
+        x: a tensor of at least three axes.
+        indices_or_sections: as in `split`.
 
     >>> import kerasish as keras
     >>> [y.tolist() for y in keras.ops.dsplit([[[1, 2], [3, 4]]], 2)]
@@ -452,6 +506,10 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     """`x` with the order along some axes (all by default) reversed.
 
+    Args:
+        x: a tensor.
+        axis: the axis or axes.
+
     >>> import kerasish as keras
     >>> keras.ops.flip([[1, 2], [3, 4]], axis=1).tolist()
     [[2, 1], [4, 3]]
@@ -466,6 +524,9 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 def fliplr(x: Any) -> Any:
     """`flip` along the second axis.
 
+    Args:
+        x: a tensor of at least two axes.
+
     >>> import kerasish as keras
     >>> keras.ops.fliplr([[1, 2], [3, 4]]).tolist()
     [[2, 1], [4, 3]]
@@ -477,6 +538,9 @@ def fliplr(x: Any) -> Any:
 def flipud(x: Any) -> Any:
     """`flip` along the first axis.
 
+    Args:
+        x: a tensor of at least one axis.
+
     >>> import kerasish as keras
     >>> keras.ops.flipud([[1, 2], [3, 4]]).tolist()
     [[3, 4], [1, 2]]
@@ -487,6 +551,11 @@ def flipud(x: Any) -> Any:
 @op(convert="array")
 def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     """`array` turned by k quarters in the plane of two axes, from the first to the second.
+
+    Args:
+        array: a tensor of at least two axes.
+        k: how many quarters; negative ones turn back.
+        axes: the two axes.
 
     >>> import kerasish as keras
     >>> keras.ops.rot90([[1, 2], [3, 4]]).tolist()
@@ -623,6 +692,10 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 def diag(x: Any, k: int = 0) -> Any:
     """The k-th diagonal of a matrix, or the matrix with a vector on its k-th diagonal.
 
+    Args:
+        x: a vector or a matrix.
+        k: the diagonal: 0 is the main one, positive ones are above, negative ones below.
+
     >>> import kerasish as keras
     >>> keras.ops.diag([1, 2]).tolist(), keras.ops.diag([[1, 2], [3, 4]]).tolist()
     ([[1, 0], [0, 2]], [1, 4])
@@ -641,6 +714,10 @@ def diag(x: Any, k: int = 0) -> Any:
 @op(convert="x")
 def diagflat(x: Any, k: int = 0) -> Any:
     """The matrix with the values of `x`, flattened, on its k-th diagonal.
+
+    Args:
+        x: a tensor.
+        k: the diagonal, as in `diag`.
 
     >>> import kerasish as keras
     >>> keras.ops.diagflat([[1, 2]]).tolist()
@@ -674,6 +751,10 @@ def tril(x: Any, k: int = 0) -> Any:
 @op(convert="x")
 def triu(x: Any, k: int = 0) -> Any:
     """Matrices with zeros below the k-th diagonal.
+
+    Args:
+        x: a tensor of at least two axes, the last two being the matrices'.
+        k: the diagonal, as in `diag`.
 
     >>> import kerasish as keras
     >>> keras.ops.triu([[1, 2], [3, 4]]).tolist()
@@ -711,6 +792,11 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 @op(convert="a")
 def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
     """The differences of neighbours along an axis, taken n times.
+
+    Args:
+        a: a tensor.
+        n: how often the differences are taken; the axis gets shorter by as much.
+        axis: the axis.
 
     >>> import kerasish as keras
     >>> keras.ops.diff([1, 2, 4, 7]).tolist(), keras.ops.diff([1, 2, 4, 7], n=2).tolist()

@@ -53,6 +53,9 @@ __all__ = [
 def erf(x: Any) -> Any:
     """The error function, 2/√π times the integral of exp(-t²) from 0 to x, elementwise.
 
+    Args:
+        x: a tensor.
+
     >>> import kerasish as keras
     >>> keras.ops.erf([-1.0, 0.0, 1.0]).round(4).tolist()
     [-0.8427000045776367, 0.0, 0.8427000045776367]
@@ -63,6 +66,9 @@ def erf(x: Any) -> Any:
 def erfc(x: Any) -> Any:
     """The complementary error function 1 - erf(x), elementwise, exact in the tail too.
 
+    Args:
+        x: a tensor.
+
     >>> import kerasish as keras
     >>> float(keras.ops.erfc(5.0)) > 0
     True
@@ -72,6 +78,9 @@ def erfc(x: Any) -> Any:
 @op(float="x")
 def erfinv(x: Any) -> Any:
     """The inverse of `erf`, elementwise, for x in [-1, 1].
+
+    Args:
+        x: a tensor; NaN comes out beyond the interval.
 
     >>> import kerasish as keras
     >>> keras.ops.erfinv([-1.0, 0.0, 1.0]).tolist()

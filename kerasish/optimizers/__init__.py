@@ -33,6 +33,9 @@ __all__ = [
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """The config of an optimizer, from which `deserialize` makes it anew, without its state.
 
+    Args:
+        optimizer: the optimizer.
+
     >>> import kerasish as keras
     >>> keras.optimizers.serialize(keras.optimizers.SGD(0.5))["config"]["learning_rate"]
     0.5
@@ -42,6 +45,10 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The optimizer that a config of `serialize` describes.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes by the names that stand in the config.
 
     >>> import kerasish as keras
     >>> config = keras.optimizers.serialize(keras.optimizers.Adam(beta_1=0.8))
@@ -56,6 +63,9 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
 def get(identifier: Any) -> Any:
     """An optimizer by name (in any case), config, class or instance; `None` stays `None`.
+
+    Args:
+        identifier: a name, a config, a class or an optimizer.
 
     >>> import kerasish as keras
     >>> type(keras.optimizers.get("rmsprop")).__name__

@@ -16,6 +16,8 @@ from kerasish.saving import serialization
 class LossScaleOptimizer(Optimizer):
     """Wraps an optimizer: scales the loss up, and its gradients down again, for float16.
 
+    Micikevicius et al. (2017), https://arxiv.org/abs/1710.03740
+
     A step whose gradients are not finite is left out and halves the scale; the scale is doubled
     after every `dynamic_growth_steps` steps in a row that were finite.
 

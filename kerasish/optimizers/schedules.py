@@ -216,6 +216,8 @@ class PolynomialDecay(LearningRateSchedule):
 class CosineDecay(LearningRateSchedule):
     """Half a cosine from one rate to another, after an optional linear warm-up.
 
+    Loshchilov and Hutter (2016), https://arxiv.org/abs/1608.03983
+
     Args:
         initial_learning_rate: the rate at step 0.
         decay_steps: how many steps the cosine takes.
@@ -318,6 +320,9 @@ def _cosine(done: Any, alpha: float) -> Any:
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """The config of a schedule, from which `deserialize` makes it anew.
 
+    Args:
+        learning_rate_schedule: the schedule.
+
     >>> import kerasish as keras
     >>> schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)
     >>> keras.optimizers.schedules.serialize(schedule)["class_name"]
@@ -328,6 +333,10 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The schedule that a config of `serialize` describes.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes by the names that stand in the config.
 
     >>> import kerasish as keras
     >>> schedules = keras.optimizers.schedules

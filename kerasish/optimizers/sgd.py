@@ -11,6 +11,8 @@ from kerasish.optimizers.base import Optimizer, check
 class SGD(Optimizer):
     """Gradient descent, with momentum if asked for.
 
+    Sutskever et al. (2013), https://proceedings.mlr.press/v28/sutskever13.html
+
     Args:
         learning_rate: a number, a schedule, or a function of no arguments.
         momentum: how much of the last step is added to the next, in [0, 1].

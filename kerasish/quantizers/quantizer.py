@@ -87,6 +87,10 @@ _NAMES = {"AbsMaxQuantizer": AbsMaxQuantizer, "abs_max_quantizer": AbsMaxQuantiz
 def get(identifier: Any, **kwargs: Any) -> Any:
     """A quantizer from a name or class (and its arguments), a config, an object, or `None`.
 
+    Args:
+        identifier: any of these.
+        **kwargs: arguments of the class.
+
     >>> import kerasish as keras
     >>> keras.quantizers.get("abs_max_quantizer", axis=-1).axis
     (-1,)

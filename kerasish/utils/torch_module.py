@@ -16,15 +16,19 @@ def to_torch_module(layer: Any) -> Any:
     trains both, with torch's optimizers or with `fit`. `forward` takes what the layer takes and
     runs on torch whichever backend is active; `train()` and `eval()` set `training`.
 
-    Example:
+    Args:
+        layer: a layer or model that has its weights.
 
-        module = keras.utils.to_torch_module(model)
-        optimizer = torch.optim.Adam(module.parameters(), 1e-3)
-        loss = torch.nn.functional.mse_loss(module(x), y)
-        loss.backward()
-        optimizer.step()
-        model.predict(x)  # the trained weights
-        torch.save(module.state_dict(), "weights.pt")
+    >>> import torch  # doctest: +SKIP
+    >>> import kerasish as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    >>> module = keras.utils.to_torch_module(model)  # doctest: +SKIP
+    >>> optimizer = torch.optim.Adam(module.parameters(), 1e-3)  # doctest: +SKIP
+    >>> loss = torch.mean(module(torch.ones(2, 3)) ** 2)  # doctest: +SKIP
+    >>> loss.backward()  # doctest: +SKIP
+    >>> optimizer.step()  # doctest: +SKIP
+    >>> model.predict(torch.ones(2, 3)).shape  # with the trained weights  # doctest: +SKIP
+    (2, 1)
     """
     if not isinstance(layer, Layer):
         raise InvalidArgument(

@@ -82,6 +82,8 @@ class CategoryEncoding(PipelineLayer):
 class Hashing(HostLayer):
     """Strings or integers as the numbers of the buckets that their hashes fall into.
 
+    Weinberger et al. (2009), https://arxiv.org/abs/0902.2206
+
     FarmHash64 is used, or SipHash with a salt: buckets are those of Keras, in every process.
 
     Args:
