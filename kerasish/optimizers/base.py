@@ -396,6 +396,8 @@ class Optimizer:
         variables = self._trainable_variables if trainable_variables is None else (
             list(trainable_variables)
         )
+        if variables and not hasattr(type(variables[0]), "_is_variable"):
+            variables = [self._own(v) for v in variables]
         if not self.built and trainable_variables is not None:
             self.build(variables)
         if len(grads) != len(variables):
@@ -462,6 +464,22 @@ class Optimizer:
             self.apply(grads)
         current = [inside.get_current_value(variable) for variable, _ in bindings]
         return current[: -len(own)], current[-len(own) :]
+
+    def _own(self, variable: Any) -> Any:
+        """A variable of ours in place of one of the engine's, which it shares."""
+        if hasattr(type(variable), "_is_variable"):
+            return variable
+        known = self.__dict__.setdefault("_shared", {})
+        if id(variable) not in known:
+            share = backends.active.lookup("share_variable")
+            own = share and share(variable, Variable)
+            if own is None:
+                raise InvalidArgument(
+                    f"{self.name} updates keras.Variable objects, got {type(variable).__name__}. "
+                    "Make it with keras.Variable(value)."
+                )
+            known[id(variable)] = own
+        return known[id(variable)]
 
     def _usable(self, variables: list[Any], grads: list[Any]) -> tuple[list[Any], list[Any]]:
         """Drops what has no gradient, with one warning, and makes the gradients tensors."""

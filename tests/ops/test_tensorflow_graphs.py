@@ -149,3 +149,16 @@ def test_autograph_leaves_our_code_alone(caplog):
         with caplog.at_level(logging.WARNING):
             assert np.isfinite(step(tf.constant(X)))
     assert "AutoGraph" not in caplog.text
+
+
+def test_tile_by_a_tensor():
+    import tensorflow as tf
+
+    with keras.config.backend_scope("tensorflow"):
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 4))])
+        def tiled(x):
+            return ops.tile(x, ops.stack([ops.shape(x)[0], 1]))
+
+        np.testing.assert_array_equal(tiled(X), np.tile(X, (3, 1)))
+        np.testing.assert_array_equal(ops.tile(X, tf.constant([2, 1, 2])), np.tile(X, (2, 1, 2)))

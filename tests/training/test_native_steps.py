@@ -156,3 +156,17 @@ def test_jax_functions_take_variables():
         assert [g.shape for g in grads] == [v.shape for v in model.trainable_variables]
         values = [v - 0.1 * g for v, g in zip(model.trainable_variables, grads, strict=True)]
         assert step(values, fixed, X, Y)[0][0] < step(model.trainable_variables, fixed, X, Y)[0][0]
+
+
+def test_optimizers_update_variables_of_tensorflow():
+    tf = pytest.importorskip("tensorflow")
+    with config.backend_scope("tensorflow"):
+        image = tf.Variable(np.ones((2, 2), "float32"))
+        optimizer = keras.optimizers.SGD(0.25, momentum=0.5)
+        for _ in range(2):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(image)
+            optimizer.apply_gradients([(tape.gradient(loss, image), image)])
+        np.testing.assert_allclose(image.numpy(), np.full((2, 2), 1 - 0.25 - 0.375))
+    with pytest.raises(ValueError, match="updates keras.Variable objects, got ndarray"):
+        optimizer.apply([np.ones(2, "float32")], [np.ones(2, "float32")])

@@ -131,6 +131,17 @@ def finish(name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
 stop_gradient = tf.stop_gradient
 
 
+def share_variable(held: Any, make: Callable[[np.ndarray], Any]) -> Any:
+    """A variable of ours, made of a first value, that has a `tf.Variable` as its memory."""
+    if not isinstance(held, tf.Variable):
+        return None
+    with tf.init_scope():
+        owner = make(held.numpy())
+    owner._tf_variable = owner._value = held
+    owner._home = backends.active
+    return owner
+
+
 def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) -> tf.Variable:
     # One tf.Variable for the whole life of ours: compiled functions hold on to the object, so a
     # value that comes home from another backend is assigned into it.

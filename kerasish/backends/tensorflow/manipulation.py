@@ -293,3 +293,15 @@ def convert_ragged(x: Any, ragged: bool | None) -> Any:
     if isinstance(x, tf.RaggedTensor):
         return x.to_tensor() if ragged is False else x
     return tf.RaggedTensor.from_tensor(convert(x)) if ragged else x
+
+
+def tile(x: Any, repeats: Any) -> Any:
+    if isinstance(repeats, int | np.integer):
+        repeats = [repeats]
+    repeats = tf.cast(repeats, "int32")  # may be a tensor, or a list with tensors in it
+    missing = len(x.shape) - repeats.shape[0]
+    if missing > 0:
+        repeats = tf.concat([tf.ones(missing, "int32"), repeats], 0)
+    elif missing < 0:
+        x = tf.reshape(x, tf.concat([tf.ones(-missing, "int32"), tf.shape(x)], 0))
+    return tf.tile(x, repeats)
