@@ -22,10 +22,12 @@ class Constraint:
         return w
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Constraint:
+        """A constraint with this config."""
         return cls(**config)
 
 

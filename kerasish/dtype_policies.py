@@ -35,6 +35,7 @@ class DTypePolicy:
 
     @property
     def name(self) -> str:
+        """The name of the policy."""
         return self._name
 
     @property
@@ -67,10 +68,12 @@ class DTypePolicy:
         return autocast and found != dtype and dtypes.is_float(found) and dtypes.is_float(dtype)
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal policy."""
         return {"name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        """A policy with this config."""
         return cls(**config)
 
     def __eq__(self, other: Any) -> bool:
@@ -267,6 +270,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 
     @property
     def default_policy(self) -> DTypePolicy:
+        """The policy of all other layers."""
         return self._default
 
     @property
@@ -318,6 +322,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
+        """A map with this config."""
         default = config["default_policy"]
         return cls(
             None if default is None else deserialize(default),

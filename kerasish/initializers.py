@@ -40,13 +40,16 @@ class Initializer:
         raise StateError(f"{type(self).__name__} defines no __call__(shape, dtype=None).")
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        """An initializer with this config."""
         return cls(**config)
 
     def clone(self) -> Any:
+        """An initializer with the same config."""
         return type(self).from_config(self.get_config())
 
     def __repr__(self) -> str:

@@ -28,6 +28,7 @@ class Regularizer:
         return 0.0
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
         raise StateError(
             f"{type(self).__name__} has no get_config(), so it cannot be saved. Define one that "
             "returns the arguments of __init__."
@@ -35,6 +36,7 @@ class Regularizer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        """A regularizer with this config."""
         return cls(**config)
 
 

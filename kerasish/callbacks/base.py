@@ -32,12 +32,15 @@ class Callback:
 
     @property
     def model(self) -> Any:
+        """The model that is trained."""
         return self._model
 
     def set_params(self, params: dict[str, Any]) -> None:
+        """Tells `params`; called before anything else."""
         self.params = params
 
     def set_model(self, model: Any) -> None:
+        """Tells the model; called before anything else."""
         self._model = model
 
     def on_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -170,14 +173,17 @@ class CallbackList:
         self.set_params(params)
 
     def append(self, callback: Any) -> None:
+        """Adds a callback at the end."""
         self.callbacks.append(callback)
 
     def set_params(self, params: dict[str, Any]) -> None:
+        """Tells all of them `params`."""
         self.params = params
         for c in self.callbacks:
             c.set_params(params)
 
     def set_model(self, model: Any) -> None:
+        """Tells all of them the model."""
         for c in self.callbacks:
             c.set_model(model)
 

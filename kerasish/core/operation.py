@@ -54,14 +54,17 @@ class Operation:
         return self.call(*args, **kwargs)
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic outputs, of a new node of the graph, for symbolic inputs."""
         outputs = self.compute_output_spec(*args, **kwargs)
         symbolic.Node(self, args, kwargs, outputs)
         return outputs
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic outputs for symbolic inputs: `call`, run on shapes."""
         return symbolic.infer(self.call, args, kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What it computes; a subclass defines it."""
         raise TypeError(f"{type(self).__name__} defines no call() method. Define what it computes.")
 
     def get_config(self) -> dict[str, Any]:

@@ -193,9 +193,11 @@ class StatelessScope:
         self._frame.__exit__(*exc)
 
     def add_loss(self, loss: Any) -> None:
+        """Adds a loss to those of the scope."""
         self.losses.append(loss)
 
     def add_update(self, update: tuple[Any, Any]) -> None:
+        """Writes `(variable, value)` into the scope."""
         variable, value = update
         self._frame.write(variable, value)
 

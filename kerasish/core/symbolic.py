@@ -64,24 +64,29 @@ class KerasTensor:
 
     @property
     def shape(self) -> tuple[int | None, ...]:
+        """The shape, with `None` for unknown sizes."""
         return self._shape
 
     @property
     def dtype(self) -> str:
+        """The name of the dtype."""
         return self._dtype
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self._shape)
 
     rank = ndim
 
     @property
     def size(self) -> int | None:
+        """The number of values, `None` where a size is unknown."""
         return None if None in self._shape else int(np.prod(self._shape))
 
     @property
     def T(self) -> Any:
+        """The transposed tensor."""
         from kerasish import ops
 
         return ops.transpose(self)
@@ -94,11 +99,13 @@ class KerasTensor:
         return KerasHistory(self.node.operation, self.node.position, self.index)
 
     def reshape(self, *newshape: Any) -> Any:
+        """`ops.reshape`; the shape is one argument or several."""
         from kerasish import ops
 
         return ops.reshape(self, newshape[0] if len(newshape) == 1 else newshape)
 
     def squeeze(self, axis: Any = None) -> Any:
+        """`ops.squeeze`."""
         from kerasish import ops
 
         return ops.squeeze(self, axis)

@@ -160,14 +160,17 @@ class Variable:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The shape, a tuple of ints."""
         return self._shape
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self._shape)
 
     @property
     def trainable(self) -> bool:
+        """Whether training changes it."""
         return self._trainable
 
     @trainable.setter
@@ -178,10 +181,12 @@ class Variable:
 
     @property
     def handle(self) -> Any:
+        """TensorFlow's handle of the value, on that backend."""
         return self.value.handle
 
     @property
     def constraint(self) -> Any:
+        """What is applied to the value after each update, or `None`."""
         return self._constraint
 
     @constraint.setter
@@ -192,6 +197,7 @@ class Variable:
 
     @property
     def regularizer(self) -> Any:
+        """What the loss has added for the value, or `None`."""
         return self._regularizer
 
     @regularizer.setter

@@ -173,6 +173,7 @@ class Layer(Operation):
 
     @property
     def dtype_policy(self) -> Any:
+        """The policy that tells the dtypes of weights and of computation."""
         return self._dtype_policy
 
     @dtype_policy.setter
@@ -191,18 +192,22 @@ class Layer(Operation):
 
     @property
     def dtype(self) -> str:
+        """The dtype of the weights."""
         return self.variable_dtype
 
     @property
     def variable_dtype(self) -> str:
+        """The dtype of the weights."""
         return self._policy.variable_dtype
 
     @property
     def compute_dtype(self) -> str:
+        """The dtype in which the layer computes."""
         return self._policy.compute_dtype
 
     @property
     def input_dtype(self) -> str:
+        """The dtype that floating inputs are cast to."""
         return self.compute_dtype
 
     @property
@@ -211,10 +216,12 @@ class Layer(Operation):
 
     @property
     def quantization_mode(self) -> str | None:
+        """How the layer is quantized, such as `"int8"`; `None` where it is not."""
         return self._policy.quantization_mode
 
     @property
     def path(self) -> str:
+        """The names of the layers around this one and its own, joined by `/`."""
         return self._path or self.name
 
     # State ----------------------------------------------------------------------------------
@@ -308,24 +315,29 @@ class Layer(Operation):
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
+        """All variables that training does not change."""
         trainable = {id(v) for v in self.trainable_variables}
         return [v for v in self.variables if id(v) not in trainable]
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not change."""
         trainable = {id(v) for v in self.trainable_variables}
         return [v for v in self.weights if id(v) not in trainable]
 
     @property
     def metrics(self) -> list[Any]:
+        """The metrics of this layer and the layers in it."""
         return [x for x in self._holders() if _is_metric(x)]
 
     @property
     def metrics_variables(self) -> list[Variable]:
+        """The variables of `metrics`."""
         return [v for metric in self.metrics for v in metric.variables]
 
     @property
     def trainable(self) -> bool:
+        """Whether training changes the weights; set, it freezes or thaws the layers inside too."""
         return self._trainable
 
     @trainable.setter
@@ -840,6 +852,7 @@ class Layer(Operation):
                 layer._losses.clear()
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic outputs for symbolic inputs."""
         return self.compute_output_spec(*args, **kwargs)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:

@@ -296,6 +296,7 @@ class Embedding(Adaptable):
 
     @property
     def embeddings(self) -> Any:
+        """The table, of shape `(input_dim, output_dim)`."""
         return self.kernel
 
     def call(self, inputs: Any) -> Any:

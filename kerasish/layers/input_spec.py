@@ -56,6 +56,7 @@ class InputSpec:
         return f"InputSpec({', '.join(f'{k}={v!r}' for k, v in fields.items())})"
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
         return {
             "dtype": self.dtype, "shape": self.shape,
             "ndim": None if self.shape is not None else self.ndim, "max_ndim": self.max_ndim,
@@ -64,6 +65,7 @@ class InputSpec:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> InputSpec:
+        """A spec with this config."""
         return cls(**config)
 
 

@@ -510,6 +510,7 @@ class RNN(Layer):
         self._expected_batch_size = batch_size
 
     def get_initial_state(self, batch_size: Any) -> Any:
+        """The states at the first step: a list of zeros of shapes `(batch_size, size)`."""
         state = _initial_state(self.cell, batch_size, self.compute_dtype)
         return state if isinstance(state, list) else [state]
 
@@ -517,6 +518,7 @@ class RNN(Layer):
         return self.get_initial_state(ops.shape(tree.flatten(sequences)[0])[0])
 
     def reset_states(self) -> None:
+        """`reset_state` under its former name."""
         self.reset_state()
 
     def reset_state(self) -> None:

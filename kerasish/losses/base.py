@@ -87,6 +87,12 @@ class Loss:
             ) from error
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The losses of the samples, before weights and reduction; a subclass defines it.
+
+        Args:
+            y_true: the labels, a tensor or a structure of them.
+            y_pred: the predictions.
+        """
         raise TypeError(
             f"{type(self).__name__} defines no call(y_true, y_pred). Return one loss a sample."
         )

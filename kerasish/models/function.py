@@ -104,8 +104,8 @@ class Function(Operation):
         self._seen: dict[Any, int] = {}
         """Kinds of inputs for which every layer has seen what it gets, and when that was so."""
 
-    inputs = property(lambda self: self._inputs)
-    outputs = property(lambda self: self._outputs)
+    inputs = property(lambda self: self._inputs, doc="The symbolic inputs, as a list.")
+    outputs = property(lambda self: self._outputs, doc="The symbolic outputs, as a list.")
 
     @functools.cached_property
     def operations(self) -> list[Operation]:
@@ -244,6 +244,7 @@ class Function(Operation):
         Function.__init__(self, *[filled(s) for s in state["structures"]], name=state["name"])
 
     def call(self, inputs: Any) -> Any:
+        """The outputs for inputs in the structure of `inputs`."""
         convert = backends.active.convert
         return self.run([
             x if isinstance(x, KerasTensor) else convert(x) for x in tree.flatten(inputs)

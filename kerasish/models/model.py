@@ -96,42 +96,51 @@ class Model(Trainer, Layer):
 
     @property
     def inputs(self) -> list[KerasTensor] | None:
+        """The symbolic inputs as a list; `None` where the model was not made from them."""
         return self._function.inputs if self._graph is not None else None
 
     @property
     def outputs(self) -> list[KerasTensor] | None:
+        """The symbolic outputs as a list; `None` where the model was not made from them."""
         return self._function.outputs if self._graph is not None else None
 
     @property
     def input(self) -> Any:
+        """The symbolic inputs in the structure in which the model takes them."""
         if self._graph is None:
             raise AttributeError(f"Model {self.name!r} has no symbolic input.")
         return self._function._inputs_struct
 
     @property
     def output(self) -> Any:
+        """The symbolic outputs in the structure in which the model gives them."""
         if self._graph is None:
             raise AttributeError(f"Model {self.name!r} has no symbolic output.")
         return self._function._outputs_struct
 
     @property
     def input_shape(self) -> Any:
+        """The shapes of `input`, with the batch axis."""
         return tree.map_structure(lambda x: x.shape, self.input)
 
     @property
     def output_shape(self) -> Any:
+        """The shapes of `output`, with the batch axis."""
         return tree.map_structure(lambda x: x.shape, self.output)
 
     @property
     def input_dtype(self) -> str:
+        """The dtype that floating inputs are cast to."""
         return self.compute_dtype
 
     @property
     def input_names(self) -> list[str]:
+        """The names of the inputs, which a dict of inputs has as keys."""
         return list(self._input_names)
 
     @property
     def output_names(self) -> list[str]:
+        """The names of the outputs, which dicts of losses and metrics have as keys."""
         return list(self._output_names)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -225,6 +234,7 @@ class Model(Trainer, Layer):
                 )
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """The symbolic outputs for symbolic inputs."""
         if self._graph is not None and type(self).call is Model.call:
             flat = tree.flatten(inputs)
             if len(flat) == len(self._function.inputs) and all(
@@ -238,6 +248,7 @@ class Model(Trainer, Layer):
         return Layer.compute_output_spec(self, inputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for those of the inputs, with the batch axis."""
         if self._graph is not None and type(self).call is Model.call:
             from kerasish.layers.base import _map_shapes
 
@@ -264,7 +275,17 @@ class Model(Trainer, Layer):
         self.built = True
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer of that name or at that position."""
+        """The layer of that name or at that position; an `InvalidArgument` where there is none.
+
+        Args:
+            name: its name.
+            index: its position in `layers`, in place of the name.
+
+        >>> import kerasish as keras
+        >>> model = keras.Sequential([keras.layers.Dense(4, name="first"), keras.layers.Dense(2)])
+        >>> model.get_layer("first").units, model.get_layer(index=1).units
+        (4, 2)
+        """
         if (name is None) == (index is None):
             raise InvalidArgument(
                 f"get_layer takes a name or an index, got name={name!r} and index={index!r}."
@@ -289,7 +310,23 @@ class Model(Trainer, Layer):
         print_fn: Callable[[str], Any] | None = None, expand_nested: bool = False,
         show_trainable: bool = False, layer_range: Any = None,
     ) -> None:  # fmt: skip
-        """Prints the layers with their output shapes and numbers of parameters."""
+        """Prints the layers with their output shapes and numbers of parameters.
+
+        Args:
+            line_length: characters in a line.
+            positions: kept for compatibility; the columns are as wide as what is in them.
+            print_fn: takes the whole text, in place of `print`.
+            expand_nested: tell the layers of models inside of the model.
+            show_trainable: add a column that tells whether layers are trainable.
+            layer_range: names (patterns) of the first and the last layer to tell of.
+
+        >>> import kerasish as keras
+        >>> lines = []
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        >>> model.summary(print_fn=lines.append)
+        >>> "Total params: 8" in "".join(lines)
+        True
+        """
         from kerasish.models.summary import print_summary
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable,
@@ -311,6 +348,7 @@ class Model(Trainer, Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A model with this config, without its weights."""
         if {"layers", "input_layers", "output_layers"} <= config.keys():
             return graph_config.model_from_graph(cls, config, custom_objects)
         return super().from_config(config)
@@ -319,6 +357,7 @@ class Model(Trainer, Layer):
         return None if self._graph is not None else Layer.get_build_config(self)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
+        """Builds the model for the input shape that `get_build_config` told."""
         if not config:
             return
         shape = config.get("input_shape")
@@ -336,7 +375,21 @@ class Model(Trainer, Layer):
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
     ) -> None:
-        """Writes architecture, weights and optimizer state to a `.keras` file."""
+        """Writes architecture, weights and optimizer state to a `.keras` file.
+
+        Args:
+            filepath: a path that ends in `.keras`.
+            overwrite: whether an existing file is replaced.
+            zipped: kept for compatibility; the file is always one zip archive.
+
+        >>> import os, tempfile
+        >>> import kerasish as keras
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(os.path.join(folder, "model.keras"))
+        ...     keras.models.load_model(os.path.join(folder, "model.keras")).output_shape
+        (None, 2)
+        """
         from kerasish.saving.saving_api import save_model
 
         save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
@@ -344,13 +397,21 @@ class Model(Trainer, Layer):
     def save_weights(
         self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
     ) -> None:
-        """Writes the weights to a `.weights.h5` (or `.safetensors`) file."""
+        """Writes the weights to a `.weights.h5` (or `.safetensors`) file.
+
+        Args:
+            filepath, overwrite, max_shard_size: as in `keras.saving.save_weights`.
+        """
         from kerasish.saving.saving_api import save_weights
 
         save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Reads weights from a file of `save_weights` or `save`."""
+        """Reads weights from a file of `save_weights` or `save`.
+
+        Args:
+            filepath, skip_mismatch: as in `keras.saving.load_weights`.
+        """
         from kerasish.saving.saving_api import load_weights
 
         load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)

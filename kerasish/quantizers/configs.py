@@ -26,6 +26,7 @@ class QuantizationConfig:
 
     @property
     def mode(self) -> str:
+        """The name of the mode, such as `"int8"`."""
         raise StateError(f"{type(self).__name__} names no mode. Use one of its subclasses.")
 
     def dtype_policy_string(self) -> str:
@@ -33,12 +34,15 @@ class QuantizationConfig:
         return self.mode
 
     def weight_quantizer_or_default(self, default: Any) -> Any:
+        """The weights' quantizer, or `default` where none was given."""
         return default if self.weight_quantizer is None else self.weight_quantizer
 
     def activation_quantizer_or_default(self, default: Any) -> Any:
+        """The activations' quantizer, or `default` where none was given."""
         return default if self.activation_quantizer is None else self.activation_quantizer
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
         return {
             "weight_quantizer": quantizer.serialize(self.weight_quantizer),
             "activation_quantizer": quantizer.serialize(self.activation_quantizer),
@@ -46,6 +50,7 @@ class QuantizationConfig:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        """An object with this config."""
         return cls(**{
             key: quantizer.get(value) if key.endswith("_quantizer") else value
             for key, value in config.items()

@@ -30,6 +30,7 @@ class Quantizer:
         return x
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
         raise StateError(
             f"{type(self).__name__} has no get_config(), so it cannot be saved. Define one that "
             "returns the arguments of __init__."
@@ -37,6 +38,7 @@ class Quantizer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        """A quantizer with this config."""
         return cls(**config)
 
 

@@ -48,6 +48,7 @@ class SeedGenerator:
 
     @property
     def variables(self) -> list[Variable]:
+        """The state, as a list of one variable."""
         return [self.state]
 
     def next(self, ordered: bool = True) -> Any:
@@ -68,10 +69,12 @@ class SeedGenerator:
         self.state.assign(np.asarray(store["0"]))
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments that make a generator which begins anew."""
         return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """A generator with this config."""
         return cls(**config)
 
     def __repr__(self) -> str:

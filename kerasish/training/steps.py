@@ -57,6 +57,12 @@ class Steps:
             steps_per_execution: batches for each dispatch to a compiling engine.
             jit_compile: `True` compiles with XLA on TensorFlow; JAX always does.
             auto_scale_loss: scale the loss for float16 training.
+
+        >>> import kerasish as keras
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> model.compile(keras.optimizers.Adam(0.01), loss="mse", metrics=["mae"])
+        >>> model.compiled, type(model.optimizer).__name__
+        (True, 'Adam')
         """
         from kerasish import losses as losses_module
         from kerasish import metrics as metrics_module
@@ -136,14 +142,17 @@ class Steps:
 
     @property
     def metrics_names(self) -> list[str]:
+        """The names of the model's metrics, the loss first."""
         return [m.name for m in self.metrics]
 
     @property
     def metrics_variables(self) -> list[Any]:
+        """The variables of the model's metrics."""
         return [v for metric in self.metrics for v in metric.variables]
 
     @property
     def compiled_metrics(self) -> Any:
+        """What measures the metrics given to `compile`; `None` before."""
         return self._measures
 
     def reset_metrics(self) -> None:
@@ -164,7 +173,13 @@ class Steps:
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None,
         training: bool = True,
     ) -> Any:  # fmt: skip
-        """The scalar to minimise: the compiled loss plus what the layers add."""
+        """The scalar to minimise: the compiled loss plus what the layers add.
+
+        Args:
+            x, y, sample_weight: the batch.
+            y_pred: the model's outputs for `x`.
+            training: whether this is an update.
+        """
         losses = []
         if self._objective is not None:
             loss = self._objective(y, y_pred, sample_weight)
@@ -202,7 +217,12 @@ class Steps:
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        """Updates the metrics with a batch and returns all results."""
+        """Updates the metrics with a batch and returns all results, a dict by name.
+
+        Args:
+            x, y, sample_weight: the batch.
+            y_pred: the model's outputs for `x`.
+        """
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
@@ -235,7 +255,14 @@ class Steps:
         return found
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One update from one batch; override it for another way to train."""
+        """One update from one batch; override it for another way to train.
+
+        Args:
+            data: the batch, `(x, y[, sample_weight])`.
+
+        Returns:
+            What is logged, a dict by name.
+        """
         x, y, sample_weight, y_pred = self._train_update(data)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -279,7 +306,14 @@ class Steps:
         return self.compute_loss(**{k: v for k, v in arguments.items() if k in parameters})
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        """Measures one batch; override it for another way to evaluate."""
+        """Measures one batch; override it for another way to evaluate.
+
+        Args:
+            data: the batch, `(x, y[, sample_weight])`.
+
+        Returns:
+            What is logged, a dict by name.
+        """
         x, y, sample_weight, y_pred = self._test_update(data)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -294,7 +328,11 @@ class Steps:
         return x, y, sample_weight, y_pred
 
     def predict_step(self, data: Any) -> Any:
-        """The outputs for one batch; override it for another way to predict."""
+        """The outputs for one batch; override it for another way to predict.
+
+        Args:
+            data: the batch, `(x,)` or with targets, which are not used.
+        """
         x, _, _ = data_module.unpack(data)
         return self._call_for_step(x, False)
 
@@ -356,16 +394,19 @@ class Steps:
 
     # Kept for programs that ask for them by Keras' names.
     def make_train_function(self, force: bool = False) -> Any:
+        """The function that makes one update from a batch; with `force` a new one."""
         if force:
             self._forget_compiled()
         return self._step("train")
 
     def make_test_function(self, force: bool = False) -> Any:
+        """The function that measures a batch; with `force` a new one."""
         if force:
             self._forget_compiled()
         return self._step("test")
 
     def make_predict_function(self, force: bool = False) -> Any:
+        """The function that gives the outputs for a batch; with `force` a new one."""
         if force:
             self._forget_compiled()
         return self._step("predict")

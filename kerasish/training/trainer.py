@@ -57,6 +57,14 @@ class Trainer(Steps):
             initial_epoch: the epoch to begin with.
             steps_per_epoch: batches for each epoch, for data without an end.
             validation_steps, validation_batch_size, validation_freq: the same for validation.
+
+        >>> import kerasish as keras
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> model.compile("sgd", loss="mse")
+        >>> x = keras.random.normal((64, 3), seed=1)
+        >>> losses = model.fit(x, x[:, :1], epochs=5, verbose=0).history["loss"]
+        >>> losses[-1] < losses[0]
+        True
         """
         self._check_compiled("fit")
         if self.optimizer is None and type(self).train_step is Trainer.train_step:
@@ -196,7 +204,19 @@ class Trainer(Steps):
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """The loss and metrics on data, as a list (or a dict by name)."""
+        """The loss and metrics on data, as a list (or a dict by name).
+
+        Args:
+            x, y, batch_size, sample_weight, verbose, callbacks: as in `fit`.
+            steps: how many batches, for data without an end.
+            return_dict: give a dict by name.
+
+        >>> import kerasish as keras
+        >>> model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile(loss="mse", metrics=["mae"])
+        >>> model.evaluate(keras.ops.ones((4, 3)), 2 * keras.ops.ones((4, 1)), verbose=0)
+        [4.0, 2.0]
+        """
         kwargs.pop("_use_cached_eval_dataset", None)
         if kwargs:
             raise InvalidArgument(f"evaluate has no arguments {sorted(kwargs)}.")
@@ -236,7 +256,17 @@ class Trainer(Steps):
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
-        """The model's outputs for data, as NumPy arrays."""
+        """The model's outputs for data, as NumPy arrays.
+
+        Args:
+            x, batch_size, verbose, callbacks: as in `fit`.
+            steps: how many batches, for data without an end.
+
+        >>> import kerasish as keras
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> model.predict(keras.ops.ones((4, 3)), verbose=0).shape
+        (4, 1)
+        """
         quiet = callbacks is None and (verbose == 0 or verbose == "auto" and not _interactive())
         ready = self.built and "predict" in self.__dict__.get("_prepared", ())
         if quiet and ready and steps is None and _is_one_batch(x, batch_size):
@@ -296,7 +326,12 @@ class Trainer(Steps):
         self, x: Any, y: Any = None, sample_weight: Any = None,
         class_weight: dict[int, float] | None = None, return_dict: bool = False,
     ) -> Any:  # fmt: skip
-        """One update from one batch; its loss and metrics, as a list or dict."""
+        """One update from one batch; its loss and metrics, as a list or dict.
+
+        Args:
+            x, y, sample_weight, class_weight: the batch, as in `fit`.
+            return_dict: give a dict by name.
+        """
         self._check_compiled("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
         self._prepare(batch, "train")
@@ -307,7 +342,12 @@ class Trainer(Steps):
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Measures one batch: its loss and metrics, as a list or dict."""
+        """Measures one batch: its loss and metrics, as a list or dict.
+
+        Args:
+            x, y, sample_weight: the batch, as in `fit`.
+            return_dict: give a dict by name.
+        """
         self._check_compiled("test_on_batch")
         batch = self._one_batch(x, y, sample_weight, None)
         self._prepare(batch, "test")
@@ -317,7 +357,11 @@ class Trainer(Steps):
         return logs if return_dict else self._as_list(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch, as NumPy arrays."""
+        """The outputs for one batch, as NumPy arrays.
+
+        Args:
+            x: the batch.
+        """
         batch = self._one_batch(x, None, None, None)
         self._prepare(batch, "predict")
         with backends.active.inference():

@@ -28,6 +28,7 @@ class Config(MutableMapping):
 
     @property
     def frozen(self) -> bool:
+        """Whether changes are errors."""
         return self._frozen
 
     def freeze(self) -> None:

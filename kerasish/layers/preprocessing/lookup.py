@@ -122,6 +122,7 @@ class IndexLookup(HostLayer):
 
     @property
     def idf_weights(self) -> list[float] | None:
+        """The weights that were given with the vocabulary, or `None`."""
         return self._vocabulary.given_idf
 
     @property
@@ -212,6 +213,7 @@ class IndexLookup(HostLayer):
 
     @property
     def is_adapted(self) -> bool:
+        """Whether there is a vocabulary."""
         return self._vocabulary.terms is not None or bool(self._size_to_come)
 
     def reset_state(self) -> None:

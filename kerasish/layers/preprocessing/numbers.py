@@ -94,6 +94,7 @@ class Normalization(PipelineLayer):
 
     @property
     def variance(self) -> Any:
+        """The variance that is divided by, given or found."""
         return self._moment(1)
 
     @property
@@ -103,6 +104,7 @@ class Normalization(PipelineLayer):
 
     @property
     def is_adapted(self) -> bool:
+        """Whether mean and variance are known."""
         return self._given is not None or self.built
 
     def reset_state(self) -> None:
@@ -206,6 +208,7 @@ class Discretization(PipelineLayer):
 
     @property
     def is_adapted(self) -> bool:
+        """Whether the boundaries are known."""
         return self.bin_boundaries is not None
 
     def reset_state(self) -> None:
