@@ -127,6 +127,7 @@ class MultiHeadAttention(_Projected):
         flash_attention: ask for or forbid a memory-frugal kernel.
         use_gate: multiply the heads' outputs by a learned sigmoid gate of the query.
         seed: of the dropout.
+        kernel_initializer, bias_initializer, ...: of all projections, as in `Dense`.
 
     Call with `(query, value, key=None)`; shapes `(batch, target, d)`, `(batch, source, d)`.
 

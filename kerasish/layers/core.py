@@ -243,6 +243,7 @@ class Embedding(Adaptable):
         embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
         mask_zero: whether 0 is padding that later layers skip.
         weights: an initial table of shape `(input_dim, output_dim)`.
+        lora_rank, lora_alpha, quantization_config: as in `Dense`.
 
     Input shape `(batch, ...)`, output shape `(batch, ..., output_dim)`.
 

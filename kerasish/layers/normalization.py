@@ -223,6 +223,9 @@ class LayerNormalization(_Affine):
         axis: the axis or axes that are normalized over.
         epsilon: added to the variance.
         center, scale: whether to learn an offset (beta) and a scale (gamma).
+        beta_initializer, gamma_initializer, beta_regularizer, ...: of these two.
+
+    The output has the shape of the input.
 
     >>> import kerasish as keras
     >>> y = keras.layers.LayerNormalization()(keras.ops.array([[1.0, 3.0]]))

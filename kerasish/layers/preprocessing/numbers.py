@@ -94,7 +94,7 @@ class Normalization(PipelineLayer):
 
     @property
     def variance(self) -> Any:
-        """The variance that is divided by, given or found."""
+        """The variance in the same shape; `None` before building."""
         return self._moment(1)
 
     @property
