@@ -53,8 +53,19 @@ def _masked_softmax(scores: Any, mask: Any, axes: tuple[int, ...]) -> Any:
     return ops.where(ops.any(mask, axis=axes, keepdims=True), weights, ops.cast(0.0, dtype))
 
 
+def _reads(name: str) -> Any:
+    """A property of what the attribute `name` holds."""
+    return property(lambda self: getattr(self, name))
+
+
 class _Projected(Layer):
     """What the multi-head layers share: weights' options and the attention itself."""
+
+    # Subclasses (KerasHub's, for one) read and set what lies behind these names.
+    use_bias, dropout, query_dense, key_dense, value_dense, gate_dense, output_dense = map(
+        _reads, ["_use_bias", "_dropout", "_query_dense", "_key_dense", "_value_dense",
+                 "_gate_dense", "_output_dense"]
+    )  # fmt: skip
 
     def _set_weights_options(
         self, use_bias: bool, kernel_initializer: Any, bias_initializer: Any,
@@ -62,14 +73,14 @@ class _Projected(Layer):
         bias_constraint: Any, dropout: float, seed: Any, flash_attention: Any,
         sliding_window: int | None, use_gate: bool,
     ) -> None:  # fmt: skip
-        self.use_bias = use_bias
+        self._use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.dropout = dropout
+        self._dropout = dropout
         self.seed = seed
         self.flash_attention = flash_attention
         self.use_gate = use_gate
@@ -78,23 +89,29 @@ class _Projected(Layer):
         self.sliding_window = sliding_window
         self.supports_masking = True
 
+    def _get_common_kwargs_for_sublayer(self) -> dict[str, Any]:
+        copy = lambda i: i.__class__.from_config(i.get_config()) if hasattr(i, "get_config") else i
+        return {
+            "dtype": self.dtype_policy, "kernel_initializer": copy(self.kernel_initializer),
+            "bias_initializer": copy(self.bias_initializer),
+            "kernel_regularizer": self.kernel_regularizer,
+            "bias_regularizer": self.bias_regularizer,
+            "kernel_constraint": self.kernel_constraint, "bias_constraint": self.bias_constraint,
+            "activity_regularizer": self._projection_regularizer,
+        }  # fmt: skip
+
     def _projection(
         self, name: str, equation: str, output_shape: Any, bias_axes: str | None
     ) -> EinsumDense:
-        copy = lambda i: i.__class__.from_config(i.get_config()) if hasattr(i, "get_config") else i
         return EinsumDense(
             equation, output_shape=output_shape, bias_axes=bias_axes if self.use_bias else None,
-            activation="sigmoid" if name == "gate" else None,
-            name=name, dtype=self.dtype_policy, kernel_initializer=copy(self.kernel_initializer),
-            bias_initializer=copy(self.bias_initializer),
-            kernel_regularizer=self.kernel_regularizer, bias_regularizer=self.bias_regularizer,
-            kernel_constraint=self.kernel_constraint, bias_constraint=self.bias_constraint,
-            activity_regularizer=self._projection_regularizer,
-        )  # fmt: skip
+            activation="sigmoid" if name == "gate" else None, name=name,
+            **self._get_common_kwargs_for_sublayer(),
+        )
 
-    def _masks(
-        self, query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any,
-        attention_mask: Any, use_causal_mask: bool,
+    def _compute_attention_mask(
+        self, query: Any, value: Any, query_mask: Any = None, value_mask: Any = None,
+        key_mask: Any = None, attention_mask: Any = None, use_causal_mask: bool = False,
     ) -> Any:  # fmt: skip
         """`(batch, target, source)`: the logical and of every mask."""
         masks = [attention_mask]
@@ -137,6 +154,10 @@ class MultiHeadAttention(_Projected):
     (2, 5, 8)
     """
 
+    num_heads, key_dim, value_dim, attention_axes = map(
+        _reads, ["_num_heads", "_key_dim", "_value_dim", "_attention_axes"]
+    )
+
     def __init__(
         self, num_heads: int, key_dim: int, value_dim: int | None = None, dropout: float = 0.0,
         use_bias: bool = True, output_shape: Any = None, attention_axes: Any = None,
@@ -152,14 +173,14 @@ class MultiHeadAttention(_Projected):
         for name, value in (("num_heads", num_heads), ("key_dim", key_dim)):
             if not isinstance(value, int) or value <= 0:
                 raise InvalidArgument(f"MultiHeadAttention needs {name} > 0, got {value!r}.")
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.value_dim = value_dim or key_dim
+        self._num_heads = num_heads
+        self._key_dim = key_dim
+        self._value_dim = value_dim or key_dim
         self._output_shape = (
             None if output_shape is None
             else (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         )
-        self.attention_axes = (
+        self._attention_axes = (
             (attention_axes,) if isinstance(attention_axes, int)
             else None if attention_axes is None else tuple(attention_axes)
         )
@@ -175,21 +196,25 @@ class MultiHeadAttention(_Projected):
         rank = len(query_shape)
         free = "abcdefgij"[: rank - 1]
         split = lambda name, size, shape: _built(self._projection(
-            name, f"{free}x,xno->{free}no", (*(None,) * (rank - 2), self.num_heads, size), "no"
+            name, f"{free}x,xno->{free}no", (*(None,) * (rank - 2), self._num_heads, size), "no"
         ), shape)
-        self.query_dense = split("query", self.key_dim, query_shape)
-        self.key_dense = split("key", self.key_dim, key_shape)
+        self._query_dense = split("query", self._key_dim, query_shape)
+        self._key_dense = split("key", self._key_dim, key_shape)
         if self.use_gate:
-            self.gate_dense = split("gate", self.value_dim, query_shape)
-        self.value_dense = split("value", self.value_dim, value_shape)
+            self._gate_dense = split("gate", self._value_dim, query_shape)
+        self._value_dense = split("value", self._value_dim, value_shape)
         out = self._output_shape or (query_shape[-1],)
         letters = "pqrstuv"[: len(out)]
-        self.output_dense = _built(self._projection(
+        self._output_dense = _built(self._projection(
             "attention_output", f"{free}no,no{letters}->{free}{letters}",
             (*(None,) * (rank - 2), *out), letters,
-        ), (*query_shape[:-1], self.num_heads, self.value_dim))
-        if self.attention_axes is None:
-            self.attention_axes = tuple(range(1, rank - 1))
+        ), (*query_shape[:-1], self._num_heads, self._value_dim))
+        self._build_attention(rank + 1)
+
+    def _build_attention(self, rank: int) -> None:
+        """What attention needs for projected queries of that rank, heads included."""
+        if self._attention_axes is None:
+            self._attention_axes = tuple(range(1, rank - 2))
         self._dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy, seed=self.seed)
 
     def call(
@@ -200,30 +225,36 @@ class MultiHeadAttention(_Projected):
     ) -> Any:  # fmt: skip
         key = value if key is None else key
         # What masked queries see is no matter: the output keeps their mask.
-        mask = self._masks(
-            query, value, key, None, value_mask, key_mask, attention_mask, use_causal_mask
+        mask = self._compute_attention_mask(
+            query, value, None, value_mask, key_mask, attention_mask, use_causal_mask
         )
-        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
-        out, scores = self._attend(q, k, v, mask, training, return_attention_scores)
+        q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        out, scores = self._compute_attention(q, k, v, mask, training, return_attention_scores)
         if self.use_gate:
-            out = ops.multiply(out, self.gate_dense(query))
-        out = self.output_dense(out)
+            out = ops.multiply(out, self._gate_dense(query))
+        out = self._output_dense(out)
         return (out, scores) if return_attention_scores else out
 
-    def _attend(
-        self, q: Any, k: Any, v: Any, mask: Any, training: Any, want_scores: bool
+    def _compute_attention(
+        self, query: Any, key: Any, value: Any, attention_mask: Any = None, training: Any = None,
+        return_attention_scores: bool = False,
     ) -> tuple[Any, Any]:
+        """(the heads' outputs, the scores or `None`) of projected queries, keys and values."""
+        q, k, v = query, key, value
+        mask = None if attention_mask is None else ops.cast(attention_mask, "bool")
         dropping = bool(training) and self.dropout > 0
-        plain = len(q.shape) == 4 and self.attention_axes == (1,) and self.key_dim == self.value_dim
-        if plain and not want_scores and not dropping and self.flash_attention is not False and (
-            config.is_flash_attention_enabled() is not False
+        plain = len(q.shape) == 4 and self._attention_axes == (1,) and (
+            self._key_dim == self._value_dim
+        )
+        if plain and not return_attention_scores and not dropping and (
+            self.flash_attention is not False and config.is_flash_attention_enabled() is not False
         ):
             if mask is not None:
                 mask = ops.expand_dims(mask, 1) if len(mask.shape) == 3 else mask
             return ops.dot_product_attention(q, k, v, mask=mask), None
         # Scores in the general form: batch..., heads, target..., source...
         rank = len(q.shape)
-        axes = self.attention_axes
+        axes = self._attention_axes
         letters = "abcdefghij"
         n, h = "y", "z"
         target = [letters[i] for i in range(rank - 2)]
@@ -233,7 +264,7 @@ class MultiHeadAttention(_Projected):
         sk = [source[i] for i in axes]
         join = "".join
         score = f"{join(batch)}{n}{join(tq)}{join(sk)}"
-        scaled = ops.multiply(q, 1.0 / math.sqrt(self.key_dim))
+        scaled = ops.multiply(q, 1.0 / math.sqrt(self._key_dim))
         scores = ops.einsum(f"{join(source)}{n}{h},{join(target)}{n}{h}->{score}", k, scaled)
         if mask is not None:
             while len(mask.shape) < len(scores.shape):
@@ -274,9 +305,9 @@ class MultiHeadAttention(_Projected):
         out = KerasTensor(self.compute_output_shape(query.shape), self.compute_dtype)
         if not return_attention_scores:
             return out
-        axes = self.attention_axes
+        axes = self._attention_axes
         batch = [n for i, n in enumerate(query.shape[:-1]) if i not in axes]
-        scores = (*batch, self.num_heads, *(query.shape[i] for i in axes),
+        scores = (*batch, self._num_heads, *(query.shape[i] for i in axes),
                   *(value.shape[i] for i in axes))
         return out, KerasTensor(scores, self.compute_dtype)
 
@@ -285,10 +316,6 @@ class MultiHeadAttention(_Projected):
             **super().get_config(), "output_shape": self._output_shape,
             "activity_regularizer": regularizers.serialize(self._projection_regularizer),
         }
-
-    query_dense: EinsumDense
-    key_dense: EinsumDense
-    value_dense: EinsumDense
 
 
 def _built(layer: EinsumDense, shape: Any) -> EinsumDense:
@@ -358,12 +385,12 @@ class GroupedQueryAttention(_Projected):
         split = lambda name, heads, shape: _built(
             self._projection(name, "bqm,muh->bquh", (None, heads, self.head_dim), "uh"), shape
         )
-        self.query_dense = split("query", self.num_query_heads, query_shape)
-        self.key_dense = split("key", self.num_key_value_heads, key_shape)
+        self._query_dense = split("query", self.num_query_heads, query_shape)
+        self._key_dense = split("key", self.num_key_value_heads, key_shape)
         if self.use_gate:
-            self.gate_dense = split("gate", self.num_query_heads, query_shape)
-        self.value_dense = split("value", self.num_key_value_heads, value_shape)
-        self.output_dense = _built(
+            self._gate_dense = split("gate", self.num_query_heads, query_shape)
+        self._value_dense = split("value", self.num_key_value_heads, value_shape)
+        self._output_dense = _built(
             self._projection("attention_output", "bquh,uhm->bqm", (None, query_shape[-1]), "m"),
             (*query_shape[:-1], self.num_query_heads, self.head_dim),
         )
@@ -376,10 +403,10 @@ class GroupedQueryAttention(_Projected):
         use_causal_mask: bool = False,
     ) -> Any:  # fmt: skip
         key = value if key is None else key
-        mask = self._masks(
-            query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+        mask = self._compute_attention_mask(
+            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
         )
-        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+        q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
         dropping = bool(training) and self.dropout > 0
         scores = None
         if not return_attention_scores and not dropping and self.flash_attention is not False:
@@ -396,8 +423,8 @@ class GroupedQueryAttention(_Projected):
             used = self._dropout_layer(scores, training=training) if dropping else scores
             out = ops.einsum("buqk,bkuh->bquh", used, v)
         if self.use_gate:
-            out = ops.multiply(out, self.gate_dense(query))
-        out = self.output_dense(out)
+            out = ops.multiply(out, self._gate_dense(query))
+        out = self._output_dense(out)
         return (out, scores) if return_attention_scores else out
 
     _set_output_masks = MultiHeadAttention._set_output_masks

@@ -813,6 +813,10 @@ class Layer(Operation):
         """The outputs' shapes and dtypes, as `KerasTensor`s, for symbolic inputs."""
         sparse = any(getattr(x, "sparse", False) for x in tree.flatten((args, kwargs)))
         if not sparse and not getattr(type(self).compute_output_shape, "_is_default", False):
+            if type(self).build is Layer.build and any(
+                not x.built for x in self._flatten_layers(include_self=False)
+            ):
+                symbolic.infer(self._call_in_context, args, kwargs)  # builds the layers within
             names = _positional(type(self).call)
             arguments = {**dict(zip(names, args, strict=False)), **kwargs}
             shapes = {f"{k}_shape": _shapes(v) for k, v in arguments.items()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import io
 import json
 import math
@@ -331,7 +332,9 @@ def _children(obj: Any) -> Iterator[tuple[str, Any]]:
             yield from _in_container("layers", obj.layers)
         else:
             attributes = {**attributes, "layers": obj.layers}
-    for name in sorted(attributes):
+    attributes = {**_properties(obj), **attributes}
+    # Of several names for one object the public one counts, as in Keras.
+    for name in sorted(attributes, key=lambda name: (name.startswith("_"), name)):
         value = attributes[name]
         if name in _SKIPPED or name.startswith("__"):
             continue
@@ -339,6 +342,25 @@ def _children(obj: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
         elif isinstance(value, list | tuple | set | dict):
             yield from _in_container(name, value)
+
+
+def _properties(obj: Any) -> dict[str, Any]:
+    """What the properties hold that a layer's class adds to those of the bases of all."""
+    found = {}
+    for cls in type(obj).__mro__ if isinstance(obj, Layer) else ():
+        for name, how in vars(cls).items() if cls not in _bases() else ():
+            if isinstance(how, property | functools.cached_property):
+                with contextlib.suppress(Exception):  # of a user's property, or not built yet
+                    found[name] = getattr(obj, name)
+    return found
+
+
+@functools.cache
+def _bases() -> frozenset[type]:
+    from kerasish.layers.adaptation import Adaptable
+    from kerasish.models import Sequential
+
+    return frozenset((*Sequential.__mro__, Adaptable))
 
 
 def _in_container(name: str, items: Any) -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,7 @@ from kerasish import config, errors
 from tests.conftest import INSTALLED
 from tests.peer import keras_peer
 
-pytest.importorskip("h5py")
+h5py = pytest.importorskip("h5py")
 L = keras.layers
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, 6)).astype("float32")
@@ -587,3 +587,31 @@ def test_compile_configs_may_hold_objects(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert float(loaded.optimizer.learning_rate) == 0.25
     assert loaded.distance.get_config() == model.distance.get_config()
+
+
+class Named(keras.layers.Layer):
+    """Layers under private names, some with public ones as well."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._first = keras.layers.Dense(2)
+        self._second = self.second = keras.layers.Dense(2)
+        self.third = keras.layers.Dense(2)
+
+    first = property(lambda self: self._first)
+    broken = property(lambda self: self._absent)
+
+    def call(self, x):
+        return self.third(self._second(self._first(x)))
+
+
+def test_public_names_count_in_files(tmp_path):
+    x = keras.Input((2,))
+    model = keras.Model(x, Named()(x))
+    path = tmp_path / "m.weights.h5"
+    model.save_weights(path)
+    with h5py.File(path) as file:
+        assert {"first", "second", "third"} <= set(file["layers/named"])
+    other = keras.Model(x, Named()(x))
+    other.load_weights(path)
+    agree(other.get_weights(), model.get_weights())
