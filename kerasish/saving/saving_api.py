@@ -31,10 +31,11 @@ from kerasish.core import scope
 from kerasish.core.operation import snake_case
 from kerasish.errors import InvalidArgument, KerasishError, UnsafeFile
 from kerasish.layers.base import Layer
-from kerasish.saving import serialization
+from kerasish.saving import hdf5, serialization
 from kerasish.saving.object_registration import CustomObjectScope
 
 _WEIGHTS = "model.weights.h5"
+_HDF5 = (".h5", ".hdf5")
 _SPARE = 64 << 20
 """Bytes that any file may ask for, besides what its own size explains."""
 _SKIPPED = frozenset({
@@ -75,7 +76,7 @@ def save_model(
 
     Args:
         model: the model.
-        filepath: a path that ends in `.keras`.
+        filepath: a path that ends in `.keras`, or in `.h5` for the format of older versions.
         overwrite: whether an existing file is replaced.
         zipped: kept for compatibility; the file is always one zip archive.
 
@@ -87,10 +88,16 @@ def save_model(
     ...     os.listdir(folder)
     ['model.keras']
     """
-    kwargs.pop("include_optimizer", None)
+    include_optimizer = kwargs.pop("include_optimizer", True)
     kwargs.pop("save_format", None)
     if kwargs:
         raise InvalidArgument(f"save_model has no arguments {sorted(kwargs)}.")
+    if str(filepath).endswith(_HDF5) and not str(filepath).endswith(".weights.h5"):
+        if not model.built:
+            raise InvalidArgument(f"Model {model.name!r} has no weights yet: build it first.")
+        with _replacing(_target(filepath, overwrite)) as temporary, _h5(temporary, "w") as file:
+            hdf5.write(model, file, include_optimizer)
+        return
     if not str(filepath).endswith(".keras"):
         raise InvalidArgument(
             f"A model file ends in .keras, got {str(filepath)!r}. For weights alone use "
@@ -117,7 +124,7 @@ def load_model(
     filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:  # fmt: skip
-    """The model in a `.keras` file.
+    """The model in a `.keras` file, or in an `.h5` file of an older version.
 
     Args:
         filepath: the file.
@@ -140,6 +147,9 @@ def load_model(
     path = pathlib.Path(os.fspath(filepath))
     if not path.is_file():
         raise InvalidArgument(f"There is no file {str(path)!r}.")
+    if path.name.endswith(_HDF5) and not path.name.endswith(".weights.h5"):
+        with _reading(path), _h5(path, "r") as file:
+            return hdf5.read(file, custom_objects, compile, safe_mode, path.stat().st_size)
     if not zipfile.is_zipfile(path):
         raise InvalidArgument(
             f"{str(path)!r} is not a .keras archive. Weights alone (.weights.h5) are read by "
@@ -277,7 +287,8 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
 
     Args:
         model: the model; where reading fails it keeps its own weights.
-        filepath: the file.
+        filepath: the file; also an `.h5` of an older version, whose layers are taken in their
+            order, or with `by_name=True` by their names.
         skip_mismatch: load what fits and warn about the rest, in place of an error.
 
     >>> import os, tempfile
@@ -291,12 +302,14 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     True
     """
     kwargs.pop("objects_to_skip", None)
+    path = pathlib.Path(os.fspath(filepath))
+    older = path.name.endswith(_HDF5) and not path.name.endswith(".weights.h5")
+    by_name = kwargs.pop("by_name", False) if older else False
     if kwargs:
         raise InvalidArgument(
             f"load_weights has no arguments {sorted(kwargs)}: weights are found by where their "
             "layer stands in the model. skip_mismatch=True loads what fits."
         )
-    path = pathlib.Path(os.fspath(filepath))
     if not path.is_file():
         raise InvalidArgument(f"There is no file {str(path)!r}.")
     before = [(v, np.array(v.numpy())) for v in _all_variables(model)]
@@ -309,6 +322,9 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
                 with _archive(path) as archive:
                     weights = _member(archive, _WEIGHTS, limit)
                 _read_h5(model, io.BytesIO(weights), skip_mismatch)
+            elif older:
+                with _h5(path, "r") as file:
+                    hdf5.read_weights(model, file, by_name, skip_mismatch)
             else:
                 _read_h5(model, str(path), skip_mismatch)
     except BaseException:
