@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasish import utils
 from tests.peer import keras_peer
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(-9, 9), max_size=6), min_size=1, max_size=5),
     st.one_of(st.none(), st.integers(1, 7)),
