@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -241,11 +242,11 @@ class AWQDTypePolicy(GPTQDTypePolicy):
 
 
 class DTypePolicyMap(DTypePolicy, MutableMapping):
-    """Policies of layers by path; the others get the default.
+    """Policies of layers by path, or by a regular expression for whole paths.
 
     Args:
         default_policy: the policy of all other layers; `None`: the global policy.
-        policy_map: policies by path.
+        policy_map: policies by path or pattern.
 
     >>> import kerasish as keras
     >>> policies = keras.dtype_policies.DTypePolicyMap("float32")
@@ -290,7 +291,14 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         return self._default.quantization_mode
 
     def __getitem__(self, key: str) -> DTypePolicy:
-        return self._policies.get(key, self._default)
+        if key in self._policies:
+            return self._policies[key]
+        found = [pattern for pattern in self._policies if re.fullmatch(pattern, key)]
+        if len(found) > 1:
+            raise InvalidArgument(
+                f"The path {key!r} matches more than one pattern of the DTypePolicyMap: {found}."
+            )
+        return self._policies[found[0]] if found else self._default
 
     def __setitem__(self, key: str, policy: Any) -> None:
         if key in self._policies:

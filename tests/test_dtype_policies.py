@@ -122,3 +122,15 @@ def test_convert_input(backend):
     assert backends.active.dtype_of(policy.convert_input(ops.arange(3), True, dtype)) == "int32"
     assert policy.convert_input(KerasTensor((2,)), True, dtype).dtype == "bfloat16"
     assert policy.convert_input("text", True, dtype) == "text"
+
+
+def test_the_paths_of_a_map_may_be_patterns():
+    policies = dtype_policies.DTypePolicyMap("float32")
+    policies["encoder/.*"] = dtype_policies.DTypePolicy("bfloat16")
+    policies["encoder/dense"] = dtype_policies.DTypePolicy("float16")
+    assert policies["encoder/dense"].name == "float16"
+    assert policies["encoder/norm"].name == "bfloat16"
+    assert policies["my/encoder/norm"].name == policies["encoder"].name == "float32"
+    policies[".*/norm"] = dtype_policies.DTypePolicy("float64")
+    with pytest.raises(ValueError, match="more than one pattern"):
+        policies["encoder/norm"]

@@ -278,9 +278,15 @@ class Embedding(Adaptable):
         self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
         self.quantization_config = config_of(quantization_config)
         if weights is not None:
+            weights = weights if isinstance(weights, list) else [weights]
+            mode, policy = self.quantization_mode, self.dtype_policy
+            if mode is not None and len(weights) == 1:  # a table of floats, to be quantized
+                self.dtype_policy = policy.name.partition("_from_")[2]
             self.build()
-            self.built = True
-            self.set_weights(weights if isinstance(weights, list) else [weights])
+            self.set_weights(weights)
+            if self.dtype_policy is not policy:
+                self.quantize(mode)
+                self.dtype_policy = policy
 
     def build(self, input_shape: Any = None) -> None:
         if self.built:

@@ -7,7 +7,7 @@ from typing import Any
 from kerasish import activations, constraints, initializers, ops, random, regularizers, tree
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument, ShapeError, StateError
-from kerasish.layers.base import Layer, _map_shapes
+from kerasish.layers.base import Layer, _is_shape, _map_shapes
 from kerasish.layers.core import Wrapper
 from kerasish.layers.input_spec import InputSpec
 from kerasish.ops.recurrent import _gru, _lstm, _simple_rnn, wide
@@ -464,6 +464,11 @@ class RNN(Layer):
             cell = StackedRNNCells(cell)
         if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
             raise InvalidArgument(f"A recurrent cell has call() and state_size, got {cell!r}.")
+        if not isinstance(cell.state_size, int | list | tuple):
+            raise InvalidArgument(
+                f"The state_size of a recurrent cell is an int, or a list with one size for each "
+                f"state, got {cell.state_size!r} of {cell!r}."
+            )
         super().__init__(**kwargs)
         self.cell = cell
         self.return_sequences = return_sequences
@@ -483,6 +488,12 @@ class RNN(Layer):
         return None if self._states is None else self._states.held
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        if not _is_shape(sequences_shape):
+            raise ShapeError(
+                f"Layer {self.name!r} ({type(self).__name__}) runs over one tensor of shape "
+                f"(batch, time, ...), got {sequences_shape}. Concatenate several along their "
+                "features."
+            )
         step_shape = (sequences_shape[0], *sequences_shape[2:])
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell._build_for({"inputs_shape": step_shape}, single=True)
@@ -539,7 +550,9 @@ class RNN(Layer):
         if initial_state is None and not self.stateful:
             states = list(self._zero_state(sequences))
         else:
-            given = self.states if initial_state is None else initial_state
+            given = initial_state
+            if given is None:  # copies: the variables are written before a gradient is taken
+                given = tree.map_structure(lambda v: ops.copy(v.value), self.states)
             states = tree.map_structure(
                 lambda s: ops.cast(s, self.compute_dtype),
                 list(given) if isinstance(given, list | tuple) else [given],

@@ -61,7 +61,10 @@ def clone_model(
         elif model._stack and isinstance(model._stack[0], InputLayer):
             first = model._stack[0]
             layers.append(Input(batch_shape=first.batch_shape, dtype=first.dtype, name=first.name))
-        return Sequential([*layers, *[clone(x) for x in model.layers]], name=model.name)
+        twin = Sequential([*layers, *[clone(x) for x in model.layers]], name=model.name)
+        if model.built and not twin.built and input_tensors is None:
+            twin.build(model.input_shape)
+        return twin
     if model._graph is None or type(model).call is not Model.call:
         if not (clone_function is call_function is input_tensors is None):
             raise InvalidArgument(

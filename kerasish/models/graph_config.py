@@ -136,11 +136,12 @@ class _Bound:
 
     def __init__(self, function: Any, fixed: dict[str, Any], name: str):
         self.function, self.fixed, self.name = function, fixed, name
+        self.name_of_op = getattr(function, "op_name", None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         names = [p for p in inspect.signature(self.function).parameters if p not in self.fixed]
         arguments = {**self.fixed, **dict(zip(names, args, strict=False)), **kwargs}
-        if self.function.op_name == "get_item" and isinstance(arguments["key"], list):
+        if self.name_of_op == "get_item" and isinstance(arguments["key"], list):
             arguments["key"] = tuple(arguments["key"])
         ordered = inspect.signature(self.function).parameters
         if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in ordered.values()):
@@ -149,8 +150,9 @@ class _Bound:
             out = self.function(*[arguments[n] for n in ordered if n in arguments]) if (
                 list(ordered)[: len(arguments)] == [n for n in ordered if n in arguments]
             ) else self.function(**arguments)
+        given = {id(x) for x in tree.flatten((args, kwargs))}
         for leaf in tree.flatten(out):
-            if isinstance(leaf, KerasTensor) and leaf.node is not None:
+            if isinstance(leaf, KerasTensor) and leaf.node is not None and id(leaf) not in given:
                 leaf.node.operation.name = self.name
         return out
 
@@ -173,6 +175,8 @@ def _op_from_config(config: dict[str, Any]) -> Any:
             (f for n, f in vars(ops).items() if n.replace("_", "") == name.replace("_", "")
              and hasattr(f, "op_name")), None,
         )
+    if name == "convert_to_tensor":  # no node of our graphs, but one of Keras'
+        function = ops.convert_to_tensor
     if function is None:
         raise InvalidArgument(f"The config names an operation {config['class_name']!r} that "
                               "keras.ops does not have.")

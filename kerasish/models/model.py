@@ -150,7 +150,10 @@ class Model(Trainer, Layer):
                 f"{type(self).__name__} defines no call() method. Define call(self, inputs) in it, "
                 "or make the model from symbolic inputs and outputs."
             )
-        return self._function.run(self._flat_inputs(inputs))
+        outputs = self._function.run(self._flat_inputs(inputs))
+        # As in Keras, values of one output in a list are handed over bare.
+        alone = isinstance(outputs, list | tuple) and len(outputs) == 1
+        return outputs[0] if alone and not isinstance(outputs[0], KerasTensor) else outputs
 
     call._runs_graph = True  # type: ignore[attr-defined]
 

@@ -179,3 +179,42 @@ def test_states_are_no_weights_but_are_carried(backend):
     model.layers[-1].reset_state()
     np.testing.assert_allclose(model.predict(a, verbose=0), first, rtol=1e-5)
     assert tree.flatten(model.layers[-1].states)[0].shape == (2, 3)
+
+
+def test_a_stateful_layer_in_a_torch_module():
+    torch = pytest.importorskip("torch")
+    with keras.config.backend_scope("torch"):
+        layer = keras.layers.GRU(3, stateful=True)
+        layer(torch.ones(2, 3, 4))
+        module = keras.utils.to_torch_module(layer)
+        layer.reset_state()
+        inputs = torch.ones(2, 3, 4)
+        first = module(inputs)
+        second = module(inputs)
+        assert (first - second).abs().max() > 1e-4
+        second.sum().backward()  # though the state was written after it was read
+        assert all(p.grad is not None for p in module.parameters())
+        layer.reset_state()
+        torch.testing.assert_close(module(inputs), first)
+
+
+def test_a_table_of_floats_for_an_embedding_of_a_quantized_dtype(backend):
+    table = x(6, 4)
+    layer = keras.layers.Embedding(6, 4, weights=table, dtype="int8_from_float32")
+    assert {w.dtype for w in layer.weights} == {"int8", "float32"}
+    assert layer.quantization_mode == "int8"
+    out = keras.ops.convert_to_numpy(layer(np.array([1, 5])))
+    np.testing.assert_allclose(out, table[[1, 5]], atol=0.01)
+
+
+def test_what_a_recurrent_layer_does_not_take_is_told():
+    class Cell(keras.layers.Layer):
+        state_size = {"a": 3}
+
+        def call(self, x, states):
+            return x, states
+
+    with pytest.raises(ValueError, match="state_size"):
+        keras.layers.RNN(Cell())
+    with pytest.raises(ValueError, match="one tensor"):
+        keras.layers.RNN(keras.layers.GRUCell(3))({"a": x(2, 3, 4), "b": x(2, 3, 4)})

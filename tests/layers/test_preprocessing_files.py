@@ -209,6 +209,7 @@ def test_sparse_results_hold_the_same(mode, backend):
 
 
 def test_images_are_augmented_in_a_compiled_fit(backend):
+    keras.utils.set_random_seed(1)
     layers = keras.layers
     images = np.random.default_rng(0).uniform(0, 255, (32, 8, 8, 3)).astype("float32")
     y = (images.mean((1, 2, 3)) > images.mean()).astype("float32")[:, None]

@@ -180,3 +180,11 @@ def test_functions_need_no_registration():
     twin.set_weights(model.get_weights())
     x = np.ones((1, 2), "float32")
     np.testing.assert_allclose(twin(x), model(x))
+
+
+def test_a_sequential_without_input_is_cloned_as_built_as_it_is():
+    deferred = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(2)])
+    assert not keras.models.clone_model(deferred).built
+    deferred.build((None, 4))
+    twin = keras.models.clone_model(deferred)
+    assert [w.shape for w in twin.weights] == [w.shape for w in deferred.weights]

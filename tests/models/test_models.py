@@ -280,3 +280,19 @@ def test_summary_of_what_is_not_built_and_of_optimizers(capsys):
 def test_html_for_notebooks():
     text = keras.Sequential([keras.Input((4,)), L.Dense(2, name="a<b>")])._repr_html_()
     assert "a&lt;b&gt; (Dense)" in text and "a<b>" not in text and "Total params: 10" in text
+
+
+@pytest.mark.parametrize("pack", [lambda x: [x], lambda x: (x,)])
+def test_one_output_in_a_list_is_handed_over_bare(pack, backend):
+    """As in Keras; symbols and dicts keep their structure."""
+    inputs = keras.Input((4,))
+    model = keras.Model([inputs], pack(keras.layers.Dense(2, name="y")(inputs)))
+    x, y = np.ones((3, 4), "float32"), np.zeros((3, 2), "float32")
+    assert tuple(model(x).shape) == model.predict(x, verbose=0).shape == (3, 2)
+    assert type(model(keras.Input((4,)))) is type(pack(None))
+    assert set(keras.Model(inputs, {"y": model.outputs[0]})(x)) == {"y"}
+    for loss, targets in (("mse", y), (["mse"], [y]), ({"y": "mse"}, y)):
+        model.compile("sgd", loss, metrics=["mae"])
+        assert set(model.fit(x, targets, verbose=0).history) == {"loss", "mae"}
+    deeper = keras.Model(inputs, keras.layers.Dense(1)(model(inputs)[0]))
+    assert deeper.predict(x, verbose=0).shape == (3, 1)

@@ -615,3 +615,28 @@ def test_public_names_count_in_files(tmp_path):
     other = keras.Model(x, Named()(x))
     other.load_weights(path)
     agree(other.get_weights(), model.get_weights())
+
+
+def test_a_masked_model_of_keras_is_read():
+    """Keras' graphs hold the operations that make a mask."""
+    peer = keras_peer()
+
+    def make(package):
+        layers = package.layers
+        inputs = package.Input((5,), dtype="int32")
+        x = layers.Embedding(8, 4, mask_zero=True)(inputs)
+        x = layers.Bidirectional(layers.GRU(3, return_sequences=True))(x)
+        return package.Model(inputs, layers.GlobalAveragePooling1D()(layers.Attention()([x, x])))
+
+    theirs = make(peer)
+    model = keras.models.model_from_json(theirs.to_json())
+    model.set_weights(theirs.get_weights())
+    tokens = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 0]], "int32")
+    np.testing.assert_allclose(
+        model.predict(tokens, verbose=0), theirs.predict(tokens, verbose=0), rtol=1e-4, atol=1e-5
+    )
+    back = peer.models.model_from_json(make(keras).to_json())
+    back.set_weights(theirs.get_weights())
+    np.testing.assert_allclose(
+        back.predict(tokens, verbose=0), theirs.predict(tokens, verbose=0), rtol=1e-4, atol=1e-5
+    )
