@@ -75,6 +75,11 @@ class Sequential(Model):
 
     def _maybe_rebuild(self) -> None:
         self.built = False
+        if self._graph is not None:
+            # Each layer's output is that in the graph of now.
+            for node in self._function._nodes:
+                nodes = node.operation._inbound_nodes
+                nodes[:] = [n for n in nodes if n is not node]
         self._graph = None
         self._build_shapes = None
         self._forget_seen()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kerasish as keras
-from kerasish import errors
+from kerasish import backends, errors
 
 L = keras.layers
 X = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
@@ -296,3 +296,17 @@ def test_one_output_in_a_list_is_handed_over_bare(pack, backend):
         assert set(model.fit(x, targets, verbose=0).history) == {"loss", "mae"}
     deeper = keras.Model(inputs, keras.layers.Dense(1)(model(inputs)[0]))
     assert deeper.predict(x, verbose=0).shape == (3, 1)
+
+
+def test_layers_added_one_by_one_have_one_output():
+    model = keras.Sequential()
+    model.add(keras.Input((4,)))
+    model.add(keras.layers.Dense(3))
+    model.add(keras.layers.Dense(2))
+    model.pop()
+    model.add(keras.layers.Dense(5))
+    features = keras.Model(model.inputs, [layer.output for layer in model.layers])
+    x = np.ones((1, 4), "float32")
+    first, last = features(x)
+    assert tuple(first.shape) == (1, 3)
+    np.testing.assert_allclose(backends.to_host(last), backends.to_host(model(x)))
