@@ -195,54 +195,45 @@ class SwapEMAWeights(Callback):
 
     Args:
         swap_on_epoch: also swap at the end of each epoch, for callbacks that save.
-
-    >>> import kerasish as keras
-    >>> dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
-    >>> model = keras.Sequential([dense])
-    >>> model.compile(keras.optimizers.SGD(0.25, use_ema=True, ema_momentum=0.5), loss="mse")
-    >>> x = keras.ops.ones((1, 1))
-    >>> losses = [model.train_on_batch(x, x) for _ in range(2)]
-    >>> swap = keras.callbacks.SwapEMAWeights()
-    >>> model.predict(x, verbose=0).item(), model.predict(x, verbose=0, callbacks=[swap]).item()
-    (0.75, 0.625)
     """
 
     def __init__(self, swap_on_epoch: bool = False):
         super().__init__()
         self.swap_on_epoch = swap_on_epoch
-        self._swapped = False
+        self._held: list[Any] | None = None
+        """The current weights, while the model has the averages."""
 
     def _swap(self) -> None:
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         if not optimizer.use_ema:
             raise InvalidArgument("SwapEMAWeights needs an optimizer with use_ema=True.")
-        averages = optimizer._model_variables_moving_average
-        for v, average in zip(self.model.trainable_variables, averages, strict=True):
-            held, mean = v.numpy(), average.numpy()
-            v.assign(mean)
-            average.assign(held)
-        self._swapped = not self._swapped
+        variables = self.model.trainable_variables
+        self._held = [v.numpy().copy() for v in variables]
+        for v, average in zip(variables, optimizer._model_variables_moving_average, strict=True):
+            v.assign(average.numpy())
+
+    def _swap_back(self) -> None:
+        if self._held is not None:
+            for v, value in zip(self.model.trainable_variables, self._held, strict=True):
+                v.assign(value)
+        self._held = None
 
     def on_test_begin(self, logs: Any = None) -> None:
-        if not self._swapped and self.model.optimizer is not None:
+        if self._held is None and self.model.optimizer is not None:
             self._swap()
 
     def on_test_end(self, logs: Any = None) -> None:
-        if self._swapped:
-            self._swap()
+        self._swap_back()
 
     on_predict_begin = on_test_begin
     on_predict_end = on_test_end
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self.swap_on_epoch and not self._swapped:
+        if self.swap_on_epoch and self._held is None:
             self._swap()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if self._swapped:
-            self._swap()
+        self._swap_back()
 
     def on_train_end(self, logs: Any = None) -> None:
-        if self._swapped:
-            self._swap()
-
+        self._held = None  # the averages are what training ends with
