@@ -63,7 +63,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     return -(target * log(output) + subtract(1.0, target) * log(subtract(1.0, output)))
 
 
-@op
+@op(convert="target", float="logits")
 def _binary_crossentropy_of_logits(target: Any, logits: Any) -> Any:
     return softplus(logits) - target * logits
 
@@ -95,7 +95,7 @@ def categorical_crossentropy(
     return -sum(target * log(_clipped(output / sum(output, axis, keepdims=True))), axis)
 
 
-@op
+@op(convert="target", float="logits")
 def _softmax_crossentropy(target: Any, logits: Any, axis: int) -> Any:
     return -sum(target * log_softmax(logits, axis), axis)
 
@@ -143,7 +143,7 @@ def sparse_categorical_crossentropy(
     return -log(_clipped(squeeze(take_along_axis(chances, expand_dims(target, -1), -1), -1)))
 
 
-@op
+@op(convert="target", float="logits")
 def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
     picked = take_along_axis(log_softmax(logits, -1), expand_dims(target, -1), -1)
     return -squeeze(picked, -1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasish import losses, metrics, ops, tree
+from kerasish import backends, losses, metrics, ops, tree
 from kerasish.errors import InvalidArgument
 from kerasish.training.data import len_of
 
@@ -163,11 +163,13 @@ class Objective:
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         if self.functions is None:
             self.build(y, y_pred)
+        native = backends.active.native
+        if len(self.functions) == 1 and type(y_pred) in native and type(y) in native:
+            return self._weighted(self.functions[0](y, y_pred, sample_weight))
         predictions = tree.flatten(y_pred)
         targets = self.targets(y, y_pred)
         if len(targets) == 1 and len(predictions) == 1:
-            value = self.functions[0](targets[0], predictions[0], sample_weight)
-            return value if self.weights[0] == 1.0 else value * self.weights[0]
+            return self._weighted(self.functions[0](targets[0], predictions[0], sample_weight))
         weights = self._sample_weights(sample_weight, len(predictions), y_pred)
         total = None
         for name, f, t, p, sw, w in zip(
@@ -182,6 +184,10 @@ class Objective:
             value = value if w == 1.0 else value * w
             total = value if total is None else total + value
         return total
+
+    def _weighted(self, value: Any) -> Any:
+        """The only output's loss times its weight."""
+        return value if self.weights[0] == 1.0 else value * self.weights[0]
 
     def targets(self, y: Any, y_pred: Any) -> list[Any]:
         predictions = tree.flatten(y_pred)

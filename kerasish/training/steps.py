@@ -573,7 +573,7 @@ def _spec(x: Any) -> Any:
 
 
 def _batch_size(x: Any) -> Any:
-    return data_module.len_of(tree.flatten(x)[0])
+    return data_module.len_of(x if type(x) in backends.active.native else tree.flatten(x)[0])
 
 
 def _optimizers_of(model: Any) -> Iterator[Any]:

@@ -161,9 +161,17 @@ def value_and_grad(
         with state.Frame(zip(variables, leaves, strict=True)) as frame:
             value, aux = fn(*inputs)
         grads = tape.gradients(value, leaves + inputs)
-        value, aux = tree.map_structure(tape.plain, (value, aux))
+        value, aux = tape.plain(value), _plain(tape, aux)
         state.commit({v: tape.plain(x) for v, x in frame.changes.items()})
     return (value, aux), grads
+
+
+def _plain(tape: Tape, structure: Any) -> Any:
+    if type(structure) is tuple:  # the usual ones, without optree's way of walking
+        return tuple([_plain(tape, x) for x in structure])
+    if type(structure) in (Traced, np.ndarray):
+        return tape.plain(structure)
+    return {} if structure == {} else tree.map_structure(tape.plain, structure)
 
 
 def compile(
@@ -195,7 +203,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             grads = grads if isinstance(grads, list | tuple) else (grads,)
             return [grads[i] for i in which]
 
-        return _wrap(ans, Node([args[i].node for i in which], pull), level)
+        return _wrap(ans, Node([args[i].node for i in which], pull, level), level)
 
     return wrapper
 

@@ -3,8 +3,8 @@
 Inside `value_and_grad` the arrays to differentiate are `Traced`: duck arrays that answer NumPy's
 `__array_ufunc__` and `__array_function__` protocols, operators and usual methods. Every call on
 one computes the plain result and, where it depends on a traced argument, records a `Node` with
-the rule for each such argument. The backward walk visits nodes from the newest to the oldest
-and frees each as it goes. Tapes nest: a rule is itself NumPy code and is recorded by an outer
+the rule for each such argument. The backward walk takes the nodes from the newest to the oldest
+off the record and frees each as it goes. Tapes nest: a rule is itself NumPy code and is recorded by an outer
 tape, so gradients of gradients work. The design follows HIPS autograd (Maclaurin, 2016).
 
 Three ways to give a rule:
@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -40,15 +39,18 @@ NOGRAD: set[Any] = set()
 class Node:
     """One recorded call: who its traced parents are and how a gradient flows back to each."""
 
-    __slots__ = ("grad", "order", "parents", "pull")
-    count = 0
+    __slots__ = ("grad", "parents", "pull")
 
-    def __init__(self, parents: list[Node], pull: Callable[[Any], Any] | None):
+    def __init__(self, parents: list[Node], pull: Callable[[Any], Any] | None, level: int):
         self.parents = parents
         self.pull = pull
         self.grad: Any = None
-        Node.count += 1
-        self.order = Node.count
+        if pull is not None and level <= len(_records):  # not on a tape that has ended
+            _records[level - 1].append(self)
+
+
+_records: list[list[Node]] = []
+"""The calls on each tape in the order in which they were made, the outermost tape first."""
 
 
 class Traced:
@@ -291,7 +293,7 @@ def apply(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             "keras.ops function, keras.ops.custom_gradient to give a rule, or "
             "keras.ops.stop_gradient(x) where no gradient is wanted."
         )
-    return _wrap(ans, Node(parents, pull), level)
+    return _wrap(ans, Node(parents, pull, level), level)
 
 
 def _wrap(ans: Any, node: Node, level: int) -> Any:
@@ -300,7 +302,7 @@ def _wrap(ans: Any, node: Node, level: int) -> Any:
         # to a common node, whose pull runs once, when all of them have arrived.
         parts = []
         for i, part in enumerate(ans):
-            leaf = Node([node], functools.partial(_share, i, len(ans)))
+            leaf = Node([node], functools.partial(_share, i, len(ans)), level)
             parts.append(Traced(part, leaf, level))
         if hasattr(ans, "_fields"):
             return type(ans)(*parts)
@@ -347,7 +349,7 @@ def _record_fused(function: Any, level: int, args: Any) -> Any:
         grads = function.pullback(g, saved, wanted, *plain)
         return grads if len(parents) == len(grads) else itertools.compress(grads, wanted)
 
-    return _wrap(ans, Node(parents, pull), level)
+    return _wrap(ans, Node(parents, pull, level), level)
 
 
 def _name_of(function: Any) -> str:
@@ -453,26 +455,18 @@ class _Owned:
         self.array = array
 
 
-def backward(root: Node, seed: Any) -> None:
+def backward(record: list[Node], root: Node, seed: Any) -> None:
     """Sends `seed` from `root` back to the leaves, whose gradients stay in `node.grad`."""
-    reached = {root}
-    stack = [root]
-    while stack:
-        for parent in stack.pop().parents:
-            if parent.pull is not None and parent not in reached:
-                reached.add(parent)
-                stack.append(parent)
     root.grad = seed
-    for node in sorted(reached, key=_order, reverse=True):
-        g, pull, parents = node.grad, node.pull, node.parents
-        if pull is None:  # the root is itself a leaf
-            continue
-        node.grad = node.pull = None
-        node.parents = []
+    while record:
+        node = record.pop()
+        g = node.grad
         if g is None:
             continue
         if type(g) is _Owned:
             g = g.array
+        pull, parents = node.pull, node.parents
+        node.grad = node.pull = node.parents = None
         for parent, share in zip(parents, pull(g), strict=True):
             if parent.grad is None:
                 parent.grad = share
@@ -480,25 +474,20 @@ def backward(root: Node, seed: Any) -> None:
                 _accumulate(parent, share)
 
 
-_order = operator.attrgetter("order")
-_level = 0
-
-
 class Tape:
     """One nesting level of recording; leaves made with `watch` get gradients from `gradients`."""
 
     def __enter__(self) -> Tape:
-        global _level
-        _level += 1
-        self.level = _level
+        self.record: list[Node] = []
+        _records.append(self.record)
+        self.level = len(_records)
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        global _level
-        _level -= 1
+        _records.pop()
 
     def watch(self, value: Any) -> Traced:
-        return Traced(value, Node([], None), self.level)
+        return Traced(value, Node([], None, self.level), self.level)
 
     def plain(self, x: Any) -> Any:
         """`x` without this tape (but still on the outer ones)."""
@@ -511,7 +500,7 @@ class Tape:
         if type(y) is Traced and y.level == self.level:
             value = y.value
             seed = np.ones(value.shape, value.dtype) if seed is None else seed
-            backward(y.node, seed)
+            backward(self.record, y.node, seed)
         grads = []
         for leaf in leaves:
             g = leaf.node.grad
