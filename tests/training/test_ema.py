@@ -26,3 +26,16 @@ def test_averages_are_evaluated_and_stay(backend, on_epoch):
         losses.append(np.mean((X @ average - Y) ** 2))
     np.testing.assert_allclose(model.get_weights()[0], average, rtol=1e-5)
     np.testing.assert_allclose(history["val_loss"], losses, rtol=1e-4)
+    model.fit(X, Y, verbose=0)
+
+
+def test_variables_assigned_to_one_another_keep_their_own_memory(backend):
+    model, target = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in "ab")
+    for mine, other in zip(target.variables, model.variables, strict=True):
+        mine.assign(other)
+    before = target.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    for a, b in zip(before, target.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert np.abs(model.get_weights()[0] - before[0]).max() > 1e-4

@@ -157,7 +157,9 @@ def assign(held: Any, value: Any) -> Any:
             "A variable was assigned inside a JAX transformation that does not know of it. Use "
             "keras.function, keras.value_and_grad or a StatelessScope, or build the layer before."
         )
-    return value
+    # A copy: compiled steps give up the memory of what they replace, and the array that was given
+    # may be another variable's, or the caller's own.
+    return jnp.array(value, copy=True)
 
 
 block_until_ready = jax.block_until_ready
