@@ -133,6 +133,7 @@ class Function(Operation):
             else:
                 plan.append((call, _template(slots, args, kwargs), out, None))
         self._output_slots = [slots[id(x)] for x in self._outputs]
+        self._single = isinstance(self._outputs_struct, KerasTensor)
         return plan
 
     def run(self, inputs: list[Any]) -> Any:
@@ -194,10 +195,11 @@ class Function(Operation):
                 values[slot] = leaf
 
     def _result(self, values: list[Any]) -> Any:
-        flat = [values[i] for i in self._output_slots]
-        if isinstance(self._outputs_struct, KerasTensor):
-            return flat[0]
-        return tree.pack_sequence_as(self._outputs_struct, flat)
+        if self._single:
+            return values[self._output_slots[0]]
+        return tree.pack_sequence_as(
+            self._outputs_struct, [values[i] for i in self._output_slots]
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """The graph as a flat list of calls: followed from tensor to tensor it is too deep."""

@@ -143,7 +143,7 @@ def _dense_body(x: Any, kernel: Any, bias: Any) -> Any:
 def _dense(x: Any, kernel: Any, bias: Any) -> tuple[Any, None]:
     # One two-dimensional product, which BLAS does faster than a stack of small ones.
     rows = x if x.ndim == 2 else x.reshape(-1, kernel.shape[0])
-    y = matmul(rows, kernel)
+    y = np.matmul(rows, kernel) if x.dtype.char not in _NARROW else _narrow_matmul(rows, kernel)
     if bias is not None:
         y += bias
     return (y if x.ndim == 2 else y.reshape(*x.shape[:-1], kernel.shape[1])), None

@@ -4,8 +4,9 @@ Inside `value_and_grad` the arrays to differentiate are `Traced`: duck arrays th
 `__array_ufunc__` and `__array_function__` protocols, operators and usual methods. Every call on
 one computes the plain result and, where it depends on a traced argument, records a `Node` with
 the rule for each such argument. The backward walk takes the nodes from the newest to the oldest
-off the record and frees each as it goes. Tapes nest: a rule is itself NumPy code and is recorded by an outer
-tape, so gradients of gradients work. The design follows HIPS autograd (Maclaurin, 2016).
+off the record and frees each as it goes. Tapes nest: a rule is itself NumPy code and is recorded
+by an outer tape, so gradients of gradients work. The design follows HIPS autograd (Maclaurin,
+2016).
 
 Three ways to give a rule:
 
