@@ -180,6 +180,10 @@ class MultiHeadAttention(_Projected):
             None if output_shape is None
             else (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         )
+        if not isinstance(attention_axes, int | list | tuple | None):
+            raise InvalidArgument(
+                f"attention_axes is an axis or a tuple of axes, got {attention_axes!r}."
+            )
         self._attention_axes = (
             (attention_axes,) if isinstance(attention_axes, int)
             else None if attention_axes is None else tuple(attention_axes)
@@ -497,7 +501,9 @@ class Attention(Layer):
             )
 
     def _check(self, inputs: Any) -> None:
-        if not isinstance(inputs, list | tuple) or len(inputs) not in (2, 3):
+        if not isinstance(inputs, list | tuple) or len(inputs) not in (2, 3) or (
+            isinstance(inputs[0], int | None)  # the shape of one tensor
+        ):
             raise InvalidArgument(
                 f"Layer {self.name!r} ({type(self).__name__}) takes a list [query, value] or "
                 "[query, value, key]."

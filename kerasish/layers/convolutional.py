@@ -33,6 +33,12 @@ def output_length(
     return -(-length // stride)
 
 
+def _positive(layer: Any, name: str, value: Any) -> int:
+    if not isinstance(value, int) or value <= 0:
+        raise InvalidArgument(f"{type(layer).__name__} needs {name} > 0, got {value!r}.")
+    return value
+
+
 class _Conv(Layer):
     """What all convolutions share: arguments, bias, activation, shapes."""
 
@@ -264,6 +270,11 @@ class _ConvTranspose(_Conv):
         self.output_padding = None if output_padding is None else (
             sizes(output_padding, self.dims, "output_padding", zero=True)
         )
+        if any(p >= n for p, n in zip(self.output_padding or (), self.strides, strict=False)):
+            raise InvalidArgument(
+                f"{type(self).__name__}: output_padding must be smaller than strides, got "
+                f"{self.output_padding} and {self.strides}."
+            )
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
@@ -382,7 +393,7 @@ class _DepthwiseConv(_Conv):
             kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
             bias_initializer, bias_regularizer, activity_regularizer, bias_constraint, **kwargs,
         )
-        self.depth_multiplier = depth_multiplier
+        self.depth_multiplier = _positive(self, "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)
@@ -451,8 +462,8 @@ class _SeparableConv(_Conv):
             kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
             bias_initializer, bias_regularizer, activity_regularizer, bias_constraint, **kwargs,
         )
-        self.filters = filters
-        self.depth_multiplier = depth_multiplier
+        self.filters = _positive(self, "filters", filters)
+        self.depth_multiplier = _positive(self, "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)

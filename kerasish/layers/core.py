@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasish import activations, constraints, initializers, ops, regularizers
 from kerasish.core.symbolic import KerasTensor
-from kerasish.errors import InvalidArgument
+from kerasish.errors import DTypeError, InvalidArgument
 from kerasish.layers.adaptation import Adaptable
 from kerasish.layers.base import Layer
 from kerasish.layers.input_spec import InputSpec
@@ -458,6 +458,8 @@ class Lambda(Layer):
         arguments: dict[str, Any] | None = None, **kwargs: Any,
     ):  # fmt: skip
         super().__init__(**kwargs)
+        if not callable(function):
+            raise DTypeError(f"Lambda wraps a function, got {function!r}.")
         self.function = function
         self.arguments = arguments or {}
         self.mask = mask

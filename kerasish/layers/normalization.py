@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import constraints, initializers, ops, regularizers
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 from kerasish.layers.base import Layer
 from kerasish.layers.core import Wrapper
 from kerasish.layers.input_spec import InputSpec
@@ -242,7 +242,7 @@ class LayerNormalization(_Affine):
         rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
         if not isinstance(axis, int | list | tuple):
-            raise InvalidArgument(f"LayerNormalization takes an int or several, got axis={axis!r}.")
+            raise DTypeError(f"LayerNormalization takes an int or several, got axis={axis!r}.")
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
         self.epsilon = epsilon
         self.rms_scaling = rms_scaling
@@ -336,6 +336,8 @@ class GroupNormalization(_Affine):
         gamma_constraint: Any = None, **kwargs: Any,
     ):  # fmt: skip
         super().__init__(**kwargs)
+        if groups < 1 and groups != -1:
+            raise InvalidArgument(f"GroupNormalization needs groups > 0 or -1, got {groups}.")
         self.groups = groups
         self.axis = axis
         self.epsilon = epsilon
@@ -393,6 +395,8 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: Any = -1, **kwargs: Any):
         super().__init__(**kwargs)
+        if not isinstance(axis, int | list | tuple):
+            raise DTypeError(f"UnitNormalization takes an axis or a list of axes, got {axis!r}.")
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
         self.supports_masking = True
         self.built = True

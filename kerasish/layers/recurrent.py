@@ -6,7 +6,7 @@ from typing import Any
 
 from kerasish import activations, constraints, initializers, ops, random, regularizers, tree
 from kerasish.core.symbolic import KerasTensor
-from kerasish.errors import InvalidArgument, ShapeError, StateError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError, StateError
 from kerasish.layers.base import Layer, _is_shape, _map_shapes
 from kerasish.layers.core import Wrapper
 from kerasish.layers.input_spec import InputSpec
@@ -724,6 +724,12 @@ def _standard(function: Any, name: str) -> Any:
     return getattr(ops, name) if function is activations.get(name) else function
 
 
+def _cudnn(choice: Any) -> Any:
+    if choice not in ("auto", True, False):
+        raise InvalidArgument(f"use_cudnn is 'auto', True or False, got {choice!r}.")
+    return choice
+
+
 class SimpleRNN(_WithCell):
     """A fully connected recurrent layer: each output is fed back with the next step.
 
@@ -809,7 +815,7 @@ class LSTM(_WithCell):
             cell, return_sequences, return_state, go_backwards, stateful, unroll,
             activity_regularizer=activity_regularizer, **kwargs,
         )
-        self.use_cudnn = use_cudnn
+        self.use_cudnn = _cudnn(use_cudnn)
         self.input_spec = InputSpec(ndim=3)
 
     def _sequence(self, x: Any, states: Any, *weights_and_mask: Any) -> Any:
@@ -861,7 +867,7 @@ class GRU(_WithCell):
             cell, return_sequences, return_state, go_backwards, stateful, unroll,
             activity_regularizer=activity_regularizer, **kwargs,
         )
-        self.use_cudnn = use_cudnn
+        self.use_cudnn = _cudnn(use_cudnn)
         self.input_spec = InputSpec(ndim=3)
 
     def _sequence(self, x: Any, states: Any, *weights_and_mask: Any) -> Any:
@@ -893,6 +899,10 @@ class Bidirectional(Wrapper):
         self, layer: Any, merge_mode: str | None = "concat", weights: Any = None,
         backward_layer: Any = None, **kwargs: Any,
     ):  # fmt: skip
+        if isinstance(layer, Layer) and not hasattr(layer, "go_backwards"):
+            raise DTypeError(
+                f"Bidirectional wraps a recurrent layer such as keras.layers.LSTM, got {layer!r}."
+            )
         if merge_mode not in ("sum", "mul", "ave", "concat", None):
             raise InvalidArgument(
                 "merge_mode must be 'sum', 'mul', 'ave', 'concat' or None, got "

@@ -47,6 +47,8 @@ class Dropout(_Noise):
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any):
         super().__init__(rate, seed, **kwargs)
+        if not isinstance(noise_shape, list | tuple | None):
+            raise InvalidArgument(f"noise_shape is a tuple of sizes, got {noise_shape!r}.")
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def _noise_shape(self, inputs: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import config, ops
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 from kerasish.layers.base import Layer
 from kerasish.layers.input_spec import InputSpec
 
@@ -27,7 +27,10 @@ def pairs(value: Any, n: int, name: str) -> tuple[tuple[int, int], ...]:
         return (value,)
     if len(value) != n:
         raise InvalidArgument(f"{name} takes an int, {n} ints or {n} pairs, got {value}.")
-    return tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
+    found = tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
+    if any(len(pair) != 2 for pair in found):
+        raise InvalidArgument(f"{name} takes pairs of (before, after), got {value}.")
+    return found
 
 
 class Flatten(Layer):
@@ -159,7 +162,9 @@ class RepeatVector(Layer):
     def __init__(self, n: int, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(n, int):
-            raise InvalidArgument(f"RepeatVector takes an int, got n={n!r}.")
+            raise DTypeError(f"RepeatVector takes an int, got n={n!r}.")
+        if n < 0:
+            raise InvalidArgument(f"RepeatVector cannot repeat n={n} times.")
         self.n = n
         self.input_spec = InputSpec(ndim=2)
         self.built = True
@@ -283,6 +288,7 @@ class _Cropping(_Spatial):
             raise InvalidArgument(f"cropping must not be negative, got {cropping}.")
 
     def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(inputs.shape)  # says so if nothing is left
         key: list[Any] = [slice(None)] * (self.dims + 2)
         for axis, (low, high) in zip(self._axes(), self.cropping, strict=True):
             key[axis] = slice(low, -high if high else None)
@@ -368,8 +374,8 @@ class _UpSampling(_Spatial):
     def __init__(self, size: Any, data_format: str | None = None, **kwargs: Any):
         super().__init__(data_format=data_format, **kwargs)
         self.size = (size,) * self.dims if isinstance(size, int) else tuple(size)
-        if len(self.size) != self.dims:
-            raise InvalidArgument(f"size takes {self.dims} ints, got {size}.")
+        if len(self.size) != self.dims or any(not isinstance(n, int) or n < 1 for n in self.size):
+            raise InvalidArgument(f"size takes {self.dims} ints > 0, got {size!r}.")
 
     def call(self, inputs: Any) -> Any:
         for axis, n in zip(self._axes(), self.size, strict=True):

@@ -218,3 +218,25 @@ def test_what_a_recurrent_layer_does_not_take_is_told():
         keras.layers.RNN(Cell())
     with pytest.raises(ValueError, match="one tensor"):
         keras.layers.RNN(keras.layers.GRUCell(3))({"a": x(2, 3, 4), "b": x(2, 3, 4)})
+
+
+WRONG = [
+    "Conv2DTranspose(3, 3, output_padding=3, strides=2)", "DepthwiseConv2D(3, depth_multiplier=0)",
+    "SeparableConv2D(0, 3)", "UnitNormalization(axis='a')", "LayerNormalization(axis='a')",
+    "Dropout(0.5, noise_shape=3)", "RepeatVector('a')", "RepeatVector(-1)", "Lambda(3)",
+    "ZeroPadding2D(((1, 2), (3,)))", "UpSampling2D(0)", "Bidirectional(L.Dense(2))",
+    "Bidirectional(3)", "LSTM(3, use_cudnn='bad')", "TextVectorization(ngrams='a')",
+    "MultiHeadAttention(2, 2, attention_axes='a')", "Dense(0)", "Conv2D(4, 3, groups=3)",
+    "Embedding(0, 3)", "Concatenate()(np.ones((2, 3)))", "AdditiveAttention()(np.ones((2, 3, 4)))",
+    "GroupNormalization(0)(np.ones((2, 4)))", "Cropping2D(5)(np.ones((1, 4, 4, 1)))",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", WRONG)
+def test_what_keras_refuses_is_refused_in_kind(make):
+    kinds = []
+    for package in (keras, keras_peer()):
+        with pytest.raises((ValueError, TypeError)) as raised:
+            eval(make, {"np": np, "L": package.layers}, dict(vars_of(package)))
+        kinds.append(isinstance(raised.value, ValueError))
+    assert kinds[0] == kinds[1]

@@ -70,6 +70,8 @@ class TextVectorization(IndexLookup):
             )
         self.standardize = standardize
         self.split = split
+        if not isinstance(ngrams, int | list | tuple | None):
+            raise InvalidArgument(f"ngrams is an int or a tuple of ints, got {ngrams!r}.")
         self.ngrams = ngrams
         self.output_sequence_length = output_sequence_length
         self.ragged = ragged
