@@ -240,3 +240,13 @@ def test_what_keras_refuses_is_refused_in_kind(make):
             eval(make, {"np": np, "L": package.layers}, dict(vars_of(package)))
         kinds.append(isinstance(raised.value, ValueError))
     assert kinds[0] == kinds[1]
+
+
+@pytest.mark.parametrize("options", [{}, {"bins": 16}, {"bins": 64}, {"value_range": (-1, 1)},
+                                     {"value_range": (0, 1), "bins": 32}])
+def test_equalization_is_that_of_keras(options, backend):
+    low, high = options.get("value_range", (0, 255))
+    images = (IMAGE / 255 * (high - low) + low).astype("float32")
+    ours = keras.ops.convert_to_numpy(keras.layers.Equalization(**options)(images))
+    theirs = np.asarray(keras_peer().layers.Equalization(**options)(images))
+    np.testing.assert_allclose(ours, theirs, atol=1e-3 * (high - low))

@@ -25,9 +25,9 @@ class _Histogram(_Color):
     def _to_bins(self, x: Any) -> Any:
         """The bins of the pixels, with channels before height and width."""
         unit = ops.clip(self._to_unit(ops.cast(x, "float32")), 0.0, 1.0)
-        return ops.moveaxis(
-            ops.cast(ops.round(unit * (self.bins - 1)), "int32"), self.axes[2], 1
-        )
+        # The little more keeps what rounding has taken from whole values.
+        bins = ops.floor(unit * (self.bins - 1) + 1e-3)
+        return ops.moveaxis(ops.cast(bins, "int32"), self.axes[2], 1)
 
     def _from_bins(self, values: Any, dtype: str) -> Any:
         x = self._from_unit(values / (self.bins - 1.0))
@@ -65,7 +65,9 @@ class Equalization(_Histogram):
         # The least value that occurs goes to 0, the greatest to the last bin.
         first = ops.min(ops.where(counts > 0, below, ops.max(below)), axis=1, keepdims=True)
         rest = below[:, -1:] - first
-        table = ops.round((below - first) / ops.maximum(rest, 1.0) * (self.bins - 1.0))
+        # Whole values, as of 8-bit images, however many bins there are.
+        shades = ops.round((below - first) / ops.maximum(rest, 1.0) * 255.0) / 255.0
+        table = shades * (self.bins - 1.0)
         even = ops.where(rest > 0, table, ops.arange(self.bins, dtype="float32"))
         out = ops.take(ops.reshape(even, (-1,)), places)
         return self._from_bins(ops.reshape(out, ops.shape(values)), ops.dtype(x))
