@@ -10,5 +10,6 @@ __getattr__, __dir__, __all__ = attach(
         "kerasish.callbacks.monitoring": "EarlyStopping ReduceLROnPlateau TerminateOnNaN",
         "kerasish.callbacks.simple": "CSVLogger LambdaCallback LearningRateScheduler RemoteMonitor",
         "kerasish.callbacks.checkpoints": "BackupAndRestore ModelCheckpoint SwapEMAWeights",
+        "kerasish.callbacks.tensorboard": "TensorBoard",
     },
 )

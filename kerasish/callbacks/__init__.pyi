@@ -14,3 +14,4 @@ from kerasish.callbacks.simple import CSVLogger as CSVLogger
 from kerasish.callbacks.simple import LambdaCallback as LambdaCallback
 from kerasish.callbacks.simple import LearningRateScheduler as LearningRateScheduler
 from kerasish.callbacks.simple import RemoteMonitor as RemoteMonitor
+from kerasish.callbacks.tensorboard import TensorBoard as TensorBoard
