@@ -207,7 +207,9 @@ class Variable:
         self._regularizer = value
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self._shape}, dtype={self.dtype}>"
+        # While its value is lent (in a trace, a gradient) there is none to be seen.
+        value = f", value={self.numpy()}" if state.current is None else ""
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self.dtype}{value}>"
 
     # Seen by the engines and NumPy ---------------------------------------------------------
 

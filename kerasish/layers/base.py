@@ -985,8 +985,7 @@ class Layer(Operation):
         self.__dict__.update(state)
 
     def __repr__(self) -> str:
-        state = "" if self.built else ", not built"
-        return f"<{type(self).__name__} name={self.name}{state}>"
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
 def _tracked_build(build: Any) -> Any:
