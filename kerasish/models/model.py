@@ -486,6 +486,11 @@ class Functional(Model):
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         Model.__init__(self, inputs=inputs, outputs=outputs, name=name, **kwargs)
 
+    @property
+    def operations(self) -> list[Any]:
+        """The layers and ops of the graph, inputs among them."""
+        return list(self._function.operations)
+
 
 class _Untracked:
     """Holds a value that is not part of a layer's state."""

@@ -310,3 +310,10 @@ def test_layers_added_one_by_one_have_one_output():
     first, last = features(x)
     assert tuple(first.shape) == (1, 3)
     np.testing.assert_allclose(backends.to_host(last), backends.to_host(model(x)))
+
+
+def test_the_operations_of_a_functional_model():
+    inputs = keras.Input((4,), name="x")
+    y = keras.ops.relu(keras.layers.Dense(3, name="d")(inputs))
+    assert [o.name for o in keras.Model(inputs, y).operations][:2] == ["x", "d"]
+    assert len(keras.Model(inputs, y).operations) == 3
