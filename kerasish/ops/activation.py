@@ -17,6 +17,7 @@ from kerasish.ops.math import erf, logsumexp
 from kerasish.ops.numpy import (
     abs,
     arange,
+    clip,
     cumsum,
     exp,
     expm1,
@@ -276,7 +277,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     >>> keras.ops.hard_shrink([-1.0, 0.25]).tolist()
     [-1.0, 0.0]
     """
-    return where(abs(x) > threshold, x, 0)
+    return where(abs(x) <= threshold, 0, x)
 
 
 @op(float="x")
@@ -291,7 +292,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     >>> keras.ops.soft_shrink([-1.0, 0.25]).tolist()
     [-0.5, 0.0]
     """
-    return where(x > threshold, x - threshold, where(x < -threshold, x + threshold, 0))
+    return x - clip(x, -threshold, threshold)
 
 
 @op(float="x")

@@ -11,6 +11,7 @@ import numpy as np
 from kerasish import backends, ops
 from kerasish.backends.shapes import axis_of
 from kerasish.core.op import op
+from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.core import NARROW, cast, dtype, shape
 from kerasish.ops.manipulation import (
@@ -164,7 +165,7 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
             f"scatter_update: unknown reduction {reduction!r}. Expected None, 'add', 'mul', 'max' "
             "or 'min'."
         )
-    depth = indices.shape[-1]
+    depth = unknown_shape(indices.shape)[-1]
     if depth is not None and depth > len(inputs.shape):
         raise ShapeError(
             f"scatter_update: indices of depth {depth} (the size of their last axis) into a tensor "

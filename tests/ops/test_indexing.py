@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerasish as keras
-from kerasish import backends, config, ops
+from kerasish import KerasTensor, backends, config, ops
 from kerasish.errors import KerasishError
 from kerasish.ops import contraction, indexing, manipulation
 
@@ -261,3 +261,12 @@ def test_errors_are_explained(call, backend):
 def test_examples(module):
     with config.backend_scope("numpy"):
         assert doctest.testmod(module).failed == 0
+
+
+def test_how_many_are_found_is_unknown():
+    for found in (ops.where(KerasTensor((2, None), "bool")), ops.nonzero(KerasTensor((2, 3)))):
+        assert [(y.shape, y.dtype) for y in found] == [((None,), "int32")] * 2
+    rows = ops.take(KerasTensor((None, 4)), ops.where(KerasTensor((None,), "bool"))[0], axis=0)
+    assert rows.shape == (None, 4)
+    unknown = [KerasTensor((None, 2)), KerasTensor((None, None), "int32"), KerasTensor((None, 2))]
+    assert ops.scatter_update(*unknown).shape == (None, 2)

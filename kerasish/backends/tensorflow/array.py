@@ -217,7 +217,7 @@ def matmul(x1: Any, x2: Any) -> Any:
         return tf.squeeze(matmul(x1[None], x2), -2 if rank2 > 1 else 0)
     if rank2 == 1:
         return tf.squeeze(matmul(x1, x2[:, None]), -1)
-    return _by_rows(x1, x2) if rank2 == 2 and rank1 > 2 else tf.matmul(x1, x2)
+    return _by_rows(x1, x2) if rank2 == 2 and rank1 > 2 and x1.shape[-1] != 0 else tf.matmul(x1, x2)
 
 
 def _by_rows(x: Any, kernel: Any) -> Any:
