@@ -72,7 +72,9 @@ def read(
                 )
             else:
                 if "optimizer_weights" in file:
-                    _give(model.optimizer.variables, file, "optimizer_weights", "the optimizer")
+                    _assign(_fitting(
+                        model.optimizer.variables, file, "optimizer_weights", "the optimizer"
+                    ))  # fmt: skip
     return model
 
 
@@ -96,9 +98,10 @@ def read_weights(model: Any, file: Any, by_name: bool, skip_mismatch: bool) -> N
                 f"{len(layers)}. by_name=True loads those of the same name."
             )
         pairs = list(zip(layers, names, strict=True))
+    found = []  # nothing is assigned before everything is known to fit
     for layer, name in pairs:
         try:
-            _give(_in_order(layer), group, name, f"layer {layer.name!r}")
+            found += _fitting(_in_order(layer), group, name, f"layer {layer.name!r}")
         except InvalidArgument as error:
             if not skip_mismatch:
                 raise
@@ -106,7 +109,8 @@ def read_weights(model: Any, file: Any, by_name: bool, skip_mismatch: bool) -> N
     inside = {id(v) for layer in model.layers for v in layer.weights}
     own = [v for v in _in_order(model) if id(v) not in inside]
     if own and "top_level_model_weights" in group:
-        _give(own, group, "top_level_model_weights", f"model {model.name!r}")
+        found += _fitting(own, group, "top_level_model_weights", f"model {model.name!r}")
+    _assign(found)
 
 
 def _short(config: Any) -> Any:
@@ -162,7 +166,10 @@ def _names(group: Any, attribute: str) -> list[str]:
     return [x.decode() if isinstance(x, bytes) else str(x) for x in parts()]
 
 
-def _give(variables: list[Any], file: Any, path: str, what: str) -> None:
+def _fitting(
+    variables: list[Any], file: Any, path: str, what: str
+) -> list[tuple[Any, np.ndarray]]:
+    """The variables with the arrays of a group, which fit them."""
     from kerasish.saving.saving_api import _Store
 
     group = _group(file, path)
@@ -181,5 +188,9 @@ def _give(variables: list[Any], file: Any, path: str, what: str) -> None:
                 f"{variable.path!r} {tuple(variable.shape)}."
             )
         values.append(value)
-    for variable, value in zip(variables, values, strict=True):
+    return list(zip(variables, values, strict=True))
+
+
+def _assign(found: list[tuple[Any, np.ndarray]]) -> None:
+    for variable, value in found:
         variable.assign(value)

@@ -85,3 +85,18 @@ def test_what_a_file_must_not_hold(tmp_path):
         file.attrs["model_config"] = json.dumps({"class_name": "function", "config": "system"})
     with pytest.raises(ValueError):
         keras.models.load_model(path)
+
+
+def test_what_does_not_fit_changes_nothing(tmp_path):
+    def model(last):
+        return keras.Sequential([
+            keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(last),
+        ])  # fmt: skip
+
+    model(2).save(tmp_path / "model.h5")
+    other = model(5)
+    before = other.get_weights()
+    with pytest.raises(errors.InvalidArgument, match="has shape"):
+        other.load_weights(tmp_path / "model.h5")
+    for a, b in zip(before, other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
