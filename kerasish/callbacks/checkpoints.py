@@ -195,6 +195,16 @@ class SwapEMAWeights(Callback):
 
     Args:
         swap_on_epoch: also swap at the end of each epoch, for callbacks that save.
+
+    >>> import kerasish as keras
+    >>> dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    >>> model = keras.Sequential([dense])
+    >>> model.compile(keras.optimizers.SGD(0.25, use_ema=True, ema_momentum=0.5), loss="mse")
+    >>> x = keras.ops.ones((1, 1))
+    >>> losses = [model.train_on_batch(x, x) for _ in range(2)]
+    >>> swap = keras.callbacks.SwapEMAWeights()
+    >>> model.predict(x, verbose=0).item(), model.predict(x, verbose=0, callbacks=[swap]).item()
+    (0.75, 0.625)
     """
 
     def __init__(self, swap_on_epoch: bool = False):

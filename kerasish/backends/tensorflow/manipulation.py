@@ -304,4 +304,6 @@ def tile(x: Any, repeats: Any) -> Any:
         repeats = tf.concat([tf.ones(missing, "int32"), repeats], 0)
     elif missing < 0:
         x = tf.reshape(x, tf.concat([tf.ones(-missing, "int32"), tf.shape(x)], 0))
+    if x.dtype == tf.uint16:  # has no kernel on the CPU
+        return tf.cast(tf.tile(tf.cast(x, tf.int32), repeats), x.dtype)
     return tf.tile(x, repeats)
