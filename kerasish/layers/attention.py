@@ -323,6 +323,7 @@ class MultiHeadAttention(_Projected):
 
 
 def _built(layer: EinsumDense, shape: Any) -> EinsumDense:
+    layer.supports_masking = True  # the mask is not lost: attention heeds it
     layer._build_for({"inputs_shape": tuple(shape)}, single=True)
     return layer
 

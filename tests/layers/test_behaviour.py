@@ -381,6 +381,7 @@ def test_masks_through_models_equal_slices(backend):
     assert get_mask(ends(L.Masking(0.0)(padded))) is None
 
 
+@pytest.mark.filterwarnings("error:.*drops the mask")
 def test_masked_attention_and_loss(backend):
     padded = np.zeros((2, 4, 1), "float32")
     padded[0, :2] = padded[1, :3] = 1
