@@ -418,6 +418,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     """
     if 0 in x.shape:
         return x
+    axis = axis if len(x.shape) else None
     e = exp(x - backends.active.stop_gradient(max(x, axis, keepdims=True)))
     return e / sum(e, axis, keepdims=True)
 
@@ -434,7 +435,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> keras.ops.log_softmax([0.0, 1000.0]).tolist()
     [-1000.0, 0.0]
     """
-    return x - logsumexp(x, axis, keepdims=True)
+    return x - logsumexp(x, axis if len(x.shape) else None, keepdims=True)
 
 
 @op(float="x")

@@ -109,3 +109,8 @@ plain("arange", 0.0, 1.0, 0.25, dtype="int32", ref=[0, 0, 0, 0])
 for name, ref in (("hard_shrink", [nan, 0.0, 2.0]), ("soft_shrink", [nan, 0.0, 1.5])):
     plain(name, np.array([nan, 0.5, 2.0], "float32"), ref=ref)
 plain("matmul", np.zeros((2, 3, 0), "float32"), np.zeros((0, 4), "float32"), ref=np.zeros((2, 3, 4)))
+
+# Numbers and NaN
+plain("softmax", 3.0, ref=np.float32(1))
+plain("log_softmax", 3.0, ref=np.float32(0))
+plain("sign", np.array([nan, -2, 0], "float32"), ref=np.array([nan, -1, 0], "float32"))

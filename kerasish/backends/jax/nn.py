@@ -15,14 +15,21 @@ from kerasish.backends.jax.recurrent import _lstm_states as _lstm_states
 relu, selu, sigmoid = _nn.relu, _nn.selu, _nn.sigmoid
 elu, celu, silu, glu, gelu = _nn.elu, _nn.celu, _nn.silu, _nn.glu, _nn.gelu
 softplus, log_sigmoid = _nn.softplus, _nn.log_sigmoid
-softmax, log_softmax = _nn.softmax, _nn.log_softmax
+
+
+def softmax(x: Any, axis: Any) -> Any:
+    return _nn.softmax(x, axis if x.ndim else None)  # of a number: 1, as elsewhere
+
+
+def log_softmax(x: Any, axis: Any) -> Any:
+    return _nn.log_softmax(x, axis if x.ndim else None)
 
 
 def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
     classes = logits.shape[-1]
     # A negative label must not count from the end: it gives NaN, like one that is too large.
     index = jnp.where(target < 0, classes, target)[..., None]
-    return -jnp.take_along_axis(log_softmax(logits), index, -1, mode="fill")[..., 0]
+    return -jnp.take_along_axis(_nn.log_softmax(logits), index, -1, mode="fill")[..., 0]
 
 
 def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:

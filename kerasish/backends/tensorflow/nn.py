@@ -18,11 +18,15 @@ def elu(x: Any, alpha: float) -> Any:
 
 
 def softmax(x: Any, axis: Any) -> Any:
-    return tf.nn.softmax(x, axis) if type(axis) is int else bodies["softmax"](x, axis)
+    return tf.nn.softmax(x, axis) if _one_axis(x, axis) else bodies["softmax"](x, axis)
 
 
 def log_softmax(x: Any, axis: Any) -> Any:
-    return tf.nn.log_softmax(x, axis) if type(axis) is int else bodies["log_softmax"](x, axis)
+    return tf.nn.log_softmax(x, axis) if _one_axis(x, axis) else bodies["log_softmax"](x, axis)
+
+
+def _one_axis(x: Any, axis: Any) -> bool:
+    return type(axis) is int and x.shape.rank != 0
 
 
 def _binary_crossentropy_of_logits(target: Any, logits: Any) -> Any:

@@ -67,7 +67,6 @@ real = torch.real
 reciprocal = torch.reciprocal
 right_shift = torch.bitwise_right_shift
 rsqrt = torch.rsqrt
-sign = torch.sgn
 signbit = torch.signbit
 sin = torch.sin
 sinc = torch.sinc
@@ -138,6 +137,11 @@ def _or_in_int64(function: Callable[..., Any]) -> Callable[..., Any]:
         return tuple(map(back, out)) if isinstance(out, tuple) else back(out)
 
     return wrapper
+
+
+def sign(x: Any) -> Any:
+    y = torch.sgn(x)
+    return torch.where(torch.isnan(x), x, y) if x.is_floating_point() else y
 
 
 # Products ------------------------------------------------------------------------------------
