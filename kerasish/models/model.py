@@ -378,12 +378,10 @@ class Model(Trainer, Layer):
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
     ) -> None:
-        """Writes architecture, weights and optimizer state to a `.keras` file.
+        """Writes architecture, weights and optimizer state to a `.keras` (or `.h5`) file.
 
         Args:
-            filepath: a path that ends in `.keras`.
-            overwrite: whether an existing file is replaced.
-            zipped: kept for compatibility; the file is always one zip archive.
+            filepath, overwrite, zipped: as in `keras.saving.save_model`.
 
         >>> import os, tempfile
         >>> import kerasish as keras

@@ -139,3 +139,23 @@ def test_choice_by_bits_is_exact():
 def test_a_function_without_a_rule_says_so():
     with pytest.raises(GradientError, match="no gradient rule"):
         gradients(lambda a: np.sum(np.frexp(a)[0]), A)
+
+
+def test_a_value_kept_from_an_ended_gradient_can_be_used():
+    import kerasish as keras
+
+    kept = []
+    with config.backend_scope("numpy"):
+        v = keras.Variable([1.0, 2.0])
+
+        def loss():
+            kept.append(keras.ops.exp(v))
+            return keras.ops.sum(kept[-1])
+
+        _, first = keras.value_and_grad(loss, [v])
+        outside = keras.ops.stop_gradient(keras.ops.sum(kept[0] * 2))
+        np.testing.assert_allclose(outside, 2 * np.exp([1.0, 2.0]).sum(), rtol=1e-6)
+        # In a later gradient it is a constant.
+        _, later = keras.value_and_grad(lambda: keras.ops.sum(kept[0] * v), [v])
+    np.testing.assert_allclose(first[0], np.exp([1.0, 2.0]), rtol=1e-6)
+    np.testing.assert_allclose(later[0], np.exp([1.0, 2.0]), rtol=1e-6)
