@@ -526,12 +526,12 @@ class Layer(Operation):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # The fast way: an inner layer, built, called on one tensor of a kind seen before.
-        if len(args) == 1 and not masking.in_use and (
+        if len(args) == 1 and (
             not kwargs or (len(kwargs) == 1 and "training" in kwargs and self._takes_training)
         ):
             x = args[0]
             active = backends.active
-            if type(x) in active.native:
+            if type(x) in active.native and not (masking.in_use and get_mask(x) is not None):
                 try:
                     seen = (active.name, x.shape, x.dtype) in self._seen_shapes
                 except (TypeError, ValueError):  # shapes with unknown sizes have no hash
@@ -543,7 +543,11 @@ class Layer(Operation):
                     if not self._takes_training:
                         return self.call(x)
                     if training is None or training is _Call.training:
-                        return self.call(x, training=_Call.training)
+                        training = _Call.training
+                        if training is not None:
+                            return self.call(x, training=training)
+                        if not self._training_default:  # a true one holds for inner layers too
+                            return self.call(x, training=self._training_default)
         return self._call_general(args, kwargs)
 
     def _call_outermost(self, x: Any, training: Any) -> Any:
@@ -553,7 +557,7 @@ class Layer(Operation):
         try:
             if self._takes_training:
                 if training is None:
-                    training = _signature(type(self).call)[2].get("training")
+                    training = self._training_default
                 _Call.training = training
                 return self.call(x, training=training)
             return self.call(x)
@@ -563,8 +567,11 @@ class Layer(Operation):
 
     @functools.cached_property
     def _takes_training(self) -> bool:
-        names, open_ended, _ = _signature(type(self).call)
-        return "training" in names
+        return "training" in _signature(type(self).call)[0]
+
+    @functools.cached_property
+    def _training_default(self) -> Any:
+        return _signature(type(self).call)[2].get("training")
 
     def _call_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         names, open_ended, defaults = _signature(type(self).call)
@@ -700,7 +707,8 @@ class Layer(Operation):
                     self.add_loss(_op("divide")(penalty, _op("shape")(x)[0]))
         if masking.in_use or type(self).compute_mask is not Layer.compute_mask:
             self._set_output_masks(tensors, outputs, previous_mask)
-        self._remember(args, kwargs, compute)
+        if not (masking.in_use and masking.any_masked([*args, *tree.flatten(outputs)])):
+            self._remember(args, kwargs, compute)
         return outputs
 
     def _remember(self, args: Any, kwargs: Any, compute: str) -> None:

@@ -20,6 +20,11 @@ def get_mask(x: Any) -> Any:
     return mask
 
 
+def any_masked(tensors: list[Any]) -> bool:
+    """Whether one of them carries a mask."""
+    return any(get_mask(x) is not None for x in tensors)
+
+
 def set_mask(x: Any, mask: Any) -> None:
     """Gives a tensor a mask (takes it away with `None`)."""
     global in_use

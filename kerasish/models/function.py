@@ -128,7 +128,11 @@ class Function(Operation):
             out = outs[0] if isinstance(node.outputs, KerasTensor) else outs
             args, kwargs = node.args, node.kwargs
             if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):
-                usual = isinstance(call, Layer) and type(call).__call__ is Layer.__call__
+                usual = (
+                    isinstance(call, Layer)
+                    and type(call).__call__ is Layer.__call__
+                    and not call._training_default  # a true one holds for inner layers too
+                )
                 plan.append((call, slots[id(args[0])], out, call if usual else None))
             else:
                 plan.append((call, _template(slots, args, kwargs), out, None))
@@ -140,7 +144,7 @@ class Function(Operation):
         """The outputs' structure for a flat list of input tensors."""
         values = inputs + [None] * (self._n_slots - len(inputs))
         kind = None
-        if _Call.depth and not masking.in_use:
+        if _Call.depth and not (masking.in_use and masking.any_masked(inputs)):
             kind = (backends.active.name, *[(x.shape, x.dtype) for x in inputs])
             try:
                 if self._seen.get(kind) == _Call.generation:
@@ -178,6 +182,8 @@ class Function(Operation):
 
     def _all_seen(self, values: list[Any]) -> bool:
         name = backends.active.name
+        if masking.in_use and masking.any_masked(values):
+            return False
         try:
             return all(
                 (name, values[source].shape, values[source].dtype) in layer._seen_shapes

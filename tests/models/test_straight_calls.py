@@ -41,6 +41,32 @@ def test_training_is_passed_on(backend):
     np.testing.assert_allclose(ops.convert_to_numpy(model(X)), before, rtol=1e-5)
 
 
+def test_masks_elsewhere_change_nothing(backend):
+    """A mask in one model leaves another model its direct calls, and its own layers their mask."""
+    tokens = keras.Sequential([keras.Input((3,)), L.Embedding(4, 2, mask_zero=True), L.LSTM(2)])
+    ids = np.array([[1, 2, 0], [3, 0, 0]])
+    for _ in range(4):
+        masked = tokens(ids)
+    assert not tokens._function._seen
+    lstm = tokens.layers[-1]
+    short = lstm(tokens.layers[0](ids[:1, :2]))
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(masked)[:1], ops.convert_to_numpy(short), rtol=1e-5, atol=1e-6
+    )
+    seen(keras.Sequential([keras.Input((3,)), dense()]))
+
+
+def test_a_mask_on_an_input_of_a_seen_kind(backend):
+    model = keras.Sequential([keras.Input((3, 1)), L.GlobalAveragePooling1D()])
+    x = ops.convert_to_tensor(np.array([[[1.0], [2.0], [30.0]]], dtype="float32"))
+    np.testing.assert_allclose(seen(model, x), [[11.0]])
+    masked = L.Masking(30.0)(x)
+    np.testing.assert_allclose(ops.convert_to_numpy(model(masked)), [[1.5]])
+    pooling = model.layers[-1]
+    np.testing.assert_allclose(ops.convert_to_numpy(pooling(masked)), [[1.5]])
+    np.testing.assert_allclose(ops.convert_to_numpy(pooling(x)), [[11.0]])
+
+
 def test_another_shape_is_checked(backend):
     model = keras.Sequential([keras.Input((3,)), dense()])
     seen(model)
