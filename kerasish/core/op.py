@@ -260,49 +260,9 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
                 raise TypeError(f"ops.{name} misses its argument {names[i]!r}.")
         return tuple(values)
 
-    converted = groups["convert"]
-    together = groups["common"] or groups["float"] or groups["number"]
-    strict = bool(groups["float"] or groups["number"])
-    quick = not groups["like"] and not any(lists.values()) and 1 >= sum(
-        bool(groups[kind]) for kind in ("common", "float", "number")
-    )
-
-    def ready(values: tuple[Any, ...]) -> bool:
-        """Whether all arrays are tensors of one dtype already and the rest is plain."""
-        active = backends.active
-        native = active.native
-        for i in converted:
-            if type(values[i]) not in native and values[i] is not None:
-                return False
-        dtype = None
-        for i in together:
-            x = values[i]
-            if x is None:
-                continue
-            if type(x) not in native:
-                return False
-            if dtype is None:
-                dtype = x.dtype
-            elif dtype is not (d := x.dtype) and dtype != d:
-                return False
-        if strict and dtype is not None and dtype not in active.FLOAT_DTYPES:
-            return False
-        for i in others:
-            x = values[i]
-            kind = type(x)
-            if kind in _PLAIN:
-                continue
-            if kind is not tuple and kind is not list:
-                return False
-            for y in x:
-                if type(y) not in _PLAIN:
-                    return False
-        return True
-
-    def general(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        full = args if len(args) == count and not kwargs else complete(args, kwargs)
+    def slow(args: tuple[Any, ...], kwargs: dict[str, Any], full: tuple[Any, ...]) -> Any:
         try:
-            values = full if quick and ready(full) else prepare(full)
+            values = prepare(full)
         except SymbolicArgument:
             return _record(wrapper, args, kwargs)
         except SparseArgument:
@@ -328,62 +288,71 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
         return raise_explained(error, name, [*zip(names, values, strict=True)])
 
     lists_of = [i for group in lists.values() for i in group]
-
-    # The fast ways: the usual call of the usual kinds, with tensors of the right dtype already.
-    single = len(arrays) == 1 and 0 in arrays and not any(lists.values())
-    needs_float = groups["float"] == [0] or groups["number"] == [0]
-    pair = [0, 1] in (groups["common"], groups["float"], groups["number"])
-    pair_float = [0, 1] in (groups["float"], groups["number"])
-
-    if single and count == 1:
-
-        @functools.wraps(fn)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            if len(args) == 1 and not kwargs:
-                x = args[0]
-                active = backends.active
-                if type(x) in active.native and (
-                    not needs_float or x.dtype in active.FLOAT_DTYPES
-                ):
-                    try:
-                        return active.table[name](x)
-                    except Exception as error:
-                        return recover(error, args)
-            return general(args, kwargs)
-
-    elif pair and count == 2:
-
-        @functools.wraps(fn)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            if len(args) == 2 and not kwargs:
-                a, b = args
-                active = backends.active
-                native = active.native
-                kind = type(b)
-                if (kind is float or kind is int) and type(a) in native and (
-                    a.dtype in active.FLOAT_DTYPES
-                ):
-                    b = active.scalar(b, active.dtype_of(a))
-                elif ((kind := type(a)) is float or kind is int) and type(b) in native and (
-                    b.dtype in active.FLOAT_DTYPES
-                ):
-                    a = active.scalar(a, active.dtype_of(b))
-                if type(a) in native and type(b) in native and (
-                    (d := a.dtype) is (e := b.dtype) or d == e
-                ) and (not pair_float or d in active.FLOAT_DTYPES):
-                    try:
-                        return active.table[name](a, b)
-                    except Exception as error:
-                        return recover(error, (a, b))
-            return general(args, kwargs)
-
+    scope = {"backends": backends, "complete": complete, "slow": slow, "recover": recover,
+             "PLAIN": _PLAIN}  # fmt: skip
+    if plain or lists_of or groups["like"]:
+        checks, scalars = [], False
     else:
-
-        @functools.wraps(fn)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return general(args, kwargs)
-
+        checks, scalars = _checks(groups, count)
+    exec(compile(_source(name, count, checks, scalars), f"<ops.{name}>", "exec"), scope)
+    wrapper = functools.wraps(fn)(scope["wrapper"])
     return wrapper
+
+
+def _checks(groups: dict[str, list[int]], count: int) -> tuple[list[str], bool]:
+    """What tells that all arrays are tensors of the right dtype already and the rest is plain,
+    and whether the arrays are two operands, of which one may be a number."""
+    together = groups["common"] or groups["float"] or groups["number"]
+    strict = bool(groups["float"] or groups["number"])
+    arrays = sorted({*groups["convert"], *together})
+    first = arrays[0]
+    checks = [f"type(a{first}) in native"]
+    checks += [f"(a{i} is None or type(a{i}) in native)" for i in arrays[1:]]
+    if len(together) > 1:
+        head, *others = together
+        checks += [
+            f"(a{i} is None or (d := a{head}.dtype) is a{i}.dtype or d == a{i}.dtype)"
+            for i in others
+        ]
+    if strict:
+        checks.append(f"a{together[0]}.dtype in active.FLOAT_DTYPES")
+    checks += [
+        f"(type(a{i}) in PLAIN or type(a{i}) is tuple and PLAIN.issuperset(map(type, a{i})))"
+        for i in range(count) if i not in arrays
+    ]
+    return checks, count == 2 and together == [0, 1]
+
+
+def _source(name: str, count: int, checks: list[str], scalars: bool) -> str:
+    """The wrapper of an op, written out: loops over the arguments would cost more than many an
+    op does. With `checks` the usual call goes straight to the adapter."""
+    lines = [
+        "def wrapper(*args, **kwargs):",
+        f"    full = complete(args, kwargs) if kwargs or len(args) != {count} else args",
+    ]
+    if checks:
+        lines += [
+            f"    {''.join(f'a{i}, ' for i in range(count))} = full",
+            "    active = backends.active",
+            "    native = active.native",
+        ]
+    if scalars:
+        for a, b in (("a0", "a1"), ("a1", "a0")):
+            number = f"((kind := type({b})) is float or kind is int)"
+            lines += [
+                f"    if {number} and type({a}) in native and {a}.dtype in active.FLOAT_DTYPES:",
+                f"        {b} = active.scalar({b}, active.dtype_of({a}))",
+                "        full = a0, a1",
+            ]
+    if checks:
+        lines += [
+            f"    if {' and '.join(checks)}:",
+            "        try:",
+            f"            return active.table[{name!r}](*full)",
+            "        except Exception as error:",
+            "            return recover(error, full)",
+        ]
+    return "\n".join([*lines, "    return slow(args, kwargs, full)"])
 
 
 def _of_sparse(name: str, names: list[str], values: Any) -> Any:

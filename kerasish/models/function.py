@@ -99,8 +99,6 @@ class Function(Operation):
                     )
         self._nodes = sort_nodes(self._inputs, self._outputs)
         self._plan = self._make_plan()
-        self.fitting: set[Any] = set()
-        """(shape, dtype) of single tensors known to fit the inputs as they are."""
         self._seen: dict[Any, int] = {}
         """Kinds of inputs for which every layer has seen what it gets, and when that was so."""
 
@@ -142,15 +140,10 @@ class Function(Operation):
 
     def run(self, inputs: list[Any]) -> Any:
         """The outputs' structure for a flat list of input tensors."""
+        outputs = self.again(inputs)
+        if outputs is not None:
+            return outputs
         values = inputs + [None] * (self._n_slots - len(inputs))
-        kind = None
-        if _Call.depth and not (masking.in_use and masking.any_masked(inputs)):
-            kind = (backends.active.name, *[(x.shape, x.dtype) for x in inputs])
-            try:
-                if self._seen.get(kind) == _Call.generation:
-                    return self._run_straight(values)
-            except (TypeError, ValueError):  # shapes with unknown sizes have no hash
-                kind = None
         for call, source, out, _ in self._plan:
             if type(source) is int:
                 y = call(values[source])
@@ -158,9 +151,20 @@ class Function(Operation):
                 args, kwargs = source(values)
                 y = call(*args, **kwargs)
             self._put(values, out, y)
-        if kind is not None and len(self._seen) < 256 and self._all_seen(values):
-            self._seen[kind] = _Call.generation
+        if _Call.depth:
+            self._remember(inputs, values)
         return self._result(values)
+
+    def again(self, inputs: list[Any]) -> Any:
+        """`run` for tensors of kinds that every layer has seen, else `None`."""
+        if not self._seen or not _Call.depth or masking.in_use and masking.any_masked(inputs):
+            return None
+        try:
+            if self._seen.get(_kind(inputs)) != _Call.generation:
+                return None
+        except (AttributeError, TypeError, ValueError):
+            return None  # inputs left out; shapes with unknown sizes, which have no hash
+        return self._run_straight(inputs + [None] * (self._n_slots - len(inputs)))
 
     def _run_straight(self, values: list[Any]) -> Any:
         """`run` without what `Layer.__call__` does for inputs of a new kind."""
@@ -180,17 +184,19 @@ class Function(Operation):
                 self._put(values, out, y)
         return self._result(values)
 
-    def _all_seen(self, values: list[Any]) -> bool:
+    def _remember(self, inputs: list[Any], values: list[Any]) -> None:
+        """Notes the kind of the inputs, if every layer has seen what it was called on."""
+        if len(self._seen) >= 256 or masking.in_use and masking.any_masked(values):
+            return
         name = backends.active.name
-        if masking.in_use and masking.any_masked(values):
-            return False
         try:
-            return all(
+            if all(
                 (name, values[source].shape, values[source].dtype) in layer._seen_shapes
                 for _, source, _, layer in self._plan if layer is not None
-            )
-        except (TypeError, ValueError):
-            return False
+            ):
+                self._seen[_kind(inputs)] = _Call.generation
+        except (AttributeError, TypeError, ValueError):
+            pass
 
     def _put(self, values: list[Any], out: Any, y: Any) -> None:
         if type(out) is int:
@@ -257,6 +263,11 @@ class Function(Operation):
         return self.run([
             x if isinstance(x, KerasTensor) else convert(x) for x in tree.flatten(inputs)
         ])
+
+
+def _kind(inputs: list[Any]) -> Any:
+    """What a graph tells inputs apart by."""
+    return (backends.active.name, *[(x.shape, x.dtype) for x in inputs])
 
 
 class _Place:

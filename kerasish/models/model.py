@@ -150,24 +150,26 @@ class Model(Trainer, Layer):
                 f"{type(self).__name__} defines no call() method. Define call(self, inputs) in it, "
                 "or make the model from symbolic inputs and outputs."
             )
-        outputs = self._function.run(self._flat_inputs(inputs))
+        outputs = self._run_graph(inputs)
         # As in Keras, values of one output in a list are handed over bare.
         alone = isinstance(outputs, list | tuple) and len(outputs) == 1
         return outputs[0] if alone and not isinstance(outputs[0], KerasTensor) else outputs
 
     call._runs_graph = True  # type: ignore[attr-defined]
 
+    def _run_graph(self, inputs: Any) -> Any:
+        function = self._graph.value
+        if type(inputs) in backends.active.native:
+            outputs = function.again([inputs])
+            if outputs is not None:
+                return outputs
+        return function.run(self._flat_inputs(inputs))
+
     _any_sizes = False
     """Whether the sizes in the shapes of the inputs were not chosen by anyone."""
 
     def _flat_inputs(self, inputs: Any) -> list[Any]:
         """The input tensors in the graph's order: by name from dicts, else by position."""
-        kind = (getattr(inputs, "shape", None), getattr(inputs, "dtype", None))
-        try:
-            if kind in self._function.fitting:
-                return [inputs]
-        except (TypeError, ValueError):  # shapes with unknown sizes have no hash
-            kind = None
         specs = self._function.inputs
         struct = self._function._inputs_struct
         if isinstance(inputs, dict):
@@ -213,8 +215,6 @@ class Model(Trainer, Layer):
                 if dtypes.is_float(spec.dtype) or not dtypes.is_float(active.dtype_of(x)):
                     target = self.compute_dtype if dtypes.is_float(spec.dtype) else spec.dtype
                     flat[i] = active.cast(x, target)
-        if kind and flat[0] is inputs and len(flat) == 1 and len(self._function.fitting) < 256:
-            self._function.fitting.add(kind)
         return flat
 
     def _set_output_masks(self, tensors: Any, outputs: Any, previous: Any) -> None:

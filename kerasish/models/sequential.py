@@ -154,7 +154,7 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         if self._graph is not None:
-            return self._function.run(self._flat_inputs(inputs))
+            return self._run_graph(inputs)
         for layer in self.layers:
             inputs = layer(inputs)
         return inputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kerasish import backends, config
@@ -77,17 +77,36 @@ def known_padding(name: str, padding: str) -> str:
     return lower
 
 
-def room(name: str, x: Any, window: Sequence[int], padding: str, dilation: Sequence[int]) -> None:
-    """An error where a window without padding is larger than the (channels last) input."""
+def room(
+    name: str, sizes: Sequence[int | None], window: Sequence[int], padding: str,
+    dilation: Sequence[int],
+) -> None:  # fmt: skip
+    """An error where a window without padding is larger than the spatial sizes."""
     if padding != "valid":
         return
     spans = [reach(k, d) for k, d in zip(window, dilation, strict=True)]
-    sizes = list(x.shape)[1:-1]
     if any(n is not None and n < k for n, k in zip(sizes, spans, strict=True)):
         raise ShapeError(
             f"{name}: a window that spans {tuple(spans)} does not fit into an input of spatial "
             f"size {tuple(sizes)}. Use padding='same', a smaller window or larger inputs."
         )
+
+
+_settled: dict[Any, Any] = {}
+
+
+def once(check: Callable[[], Any], *kind: Any) -> Any:
+    """What `check` returns for calls of this kind: it runs for the first of them only."""
+    try:
+        return _settled[kind]
+    except (KeyError, TypeError, ValueError):  # lists, and shapes with unknown sizes: no hash
+        found = check()
+    try:
+        if len(_settled) < 4096:
+            _settled[kind] = found
+    except (TypeError, ValueError):
+        pass
+    return found
 
 
 def to_last(x: Any) -> Any:
@@ -136,16 +155,27 @@ def _check_kernel(name: str, argument: str, kernel: Any, rank: int, form: str) -
 
 def _convolve(
     name: str, inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str | None,
-    dilation_rate: Any, bias: Any = None,
+    dilation_rate: Any, bias: Any = None, check: Callable[..., None] | None = None,
 ) -> Any:  # fmt: skip
-    """Convolves with a kernel [*window, c / groups, o] that fits the inputs."""
-    rank = len(inputs.shape) - 2
-    strides = per_axis(name, "strides", strides, rank)
-    dilation = per_axis(name, "dilation_rate", dilation_rate, rank)
-    padding = known_padding(name, padding)
-    first = channels_first(name, data_format)
+    """Convolves with a kernel [*window, c / groups, o] that fits the inputs, by `check`."""
+
+    def settle() -> Any:
+        first = channels_first(name, data_format)
+        rank = spatial_rank(name, inputs)
+        if check is not None:
+            check(name, inputs, kernel, first)
+        by = per_axis(name, "strides", strides, rank)
+        dilation = per_axis(name, "dilation_rate", dilation_rate, rank)
+        kind = known_padding(name, padding)
+        sizes = inputs.shape[2:] if first else inputs.shape[1:-1]
+        room(name, sizes, kernel.shape[:-2], kind, dilation)
+        return first, by, kind, dilation
+
+    first, strides, padding, dilation = once(
+        settle, name, inputs.shape, kernel.shape, strides, padding,
+        data_format or config.image_data_format(), dilation_rate,
+    )
     x = to_last(inputs) if first else inputs
-    room(name, x, kernel.shape[:-2], padding, dilation)
     table = backends.active.table
     if bias is None:
         y = table["_conv"](x, kernel, strides, padding, dilation)
@@ -182,7 +212,9 @@ def conv(
     >>> keras.ops.conv(x, keras.ops.ones((2, 1, 1)))[0, :, 0].tolist()
     [3.0, 6.0, 12.0]
     """
-    return _checked(inputs, kernel, None, strides, padding, data_format, dilation_rate)
+    return _convolve(
+        "conv", inputs, kernel, strides, padding, data_format, dilation_rate, None, _fits
+    )
 
 
 @op(float="inputs kernel bias")
@@ -191,24 +223,23 @@ def _biased_conv(
     dilation_rate: Any,
 ) -> Any:  # fmt: skip
     """`conv` plus a bias for each filter, or `None`: what the layers compute."""
-    return _checked(inputs, kernel, bias, strides, padding, data_format, dilation_rate)
+    return _convolve(
+        "conv", inputs, kernel, strides, padding, data_format, dilation_rate, bias, _fits
+    )
 
 
-def _checked(
-    inputs: Any, kernel: Any, bias: Any, strides: Any, padding: str, data_format: str | None,
-    dilation_rate: Any,
-) -> Any:  # fmt: skip
-    rank = spatial_rank("conv", inputs)
-    _check_kernel("conv", "kernel", kernel, rank, "(*window, channels / groups, filters)")
-    c, (width, filters) = _channels("conv", inputs, data_format), kernel.shape[-2:]
+def _fits(name: str, inputs: Any, kernel: Any, first: bool) -> None:
+    _check_kernel(
+        name, "kernel", kernel, len(inputs.shape) - 2, "(*window, channels / groups, filters)"
+    )
+    c, (width, filters) = inputs.shape[1 if first else -1], kernel.shape[-2:]
     if None not in (c, width, filters) and (c % width or filters % (c // width)):
         raise ShapeError(
-            f"conv: inputs {describe(inputs)} have {c} channels, kernel {describe(kernel)} takes "
+            f"{name}: inputs {describe(inputs)} have {c} channels, kernel {describe(kernel)} takes "
             f"{width} and gives {filters}. Expected a kernel for {c} channels, or for an equal "
             "share of them in each group, with filters that the number of groups divides. (Is "
-            f"data_format={data_format or config.image_data_format()!r} right?)"
+            f"data_format={'channels_first' if first else 'channels_last'!r} right?)"
         )
-    return _convolve("conv", inputs, kernel, strides, padding, data_format, dilation_rate, bias)
 
 
 @op(float="inputs kernel")

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import backends, dtypes, ops
+from kerasish import backends, config, dtypes, ops
 from kerasish.backends import windows
 from kerasish.core.op import op
 from kerasish.ops.convolution import (
     channels_first,
     known_padding,
+    once,
     per_axis,
     room,
     spatial_rank,
@@ -71,13 +72,22 @@ def _average_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
 def _pool(
     name: str, inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str | None
 ) -> Any:
-    rank = spatial_rank(name, inputs)
-    size = per_axis(name, "pool_size", pool_size, rank)
-    strides = size if strides is None else per_axis(name, "strides", strides, rank)
-    padding = known_padding(name, padding)
-    first = channels_first(name, data_format)
+
+    def settle() -> Any:
+        rank = spatial_rank(name, inputs)
+        size = per_axis(name, "pool_size", pool_size, rank)
+        by = size if strides is None else per_axis(name, "strides", strides, rank)
+        kind = known_padding(name, padding)
+        first = channels_first(name, data_format)
+        sizes = inputs.shape[2:] if first else inputs.shape[1:-1]
+        room(name, sizes, size, kind, [1] * rank)
+        return first, size, by, kind
+
+    first, size, strides, padding = once(
+        settle, name, inputs.shape, pool_size, strides, padding,
+        data_format or config.image_data_format(),
+    )
     x = to_last(inputs) if first else inputs
-    room(name, x, size, padding, [1] * rank)
     y = backends.active.table["_" + name](x, size, strides, padding)
     return to_first(y) if first else y
 

@@ -139,11 +139,16 @@ def _dense_body(x: Any, kernel: Any, bias: Any) -> Any:
     return y if bias is None else y + bias
 
 
+def _product(a: Any, b: Any) -> Any:
+    """Of two matrices. `dot` asks BLAS for what `matmul` does, with a third of the overhead."""
+    return _narrow_matmul(a, b) if a.dtype.char in _NARROW else a.dot(b)
+
+
 @fused(_dense_body)
 def _dense(x: Any, kernel: Any, bias: Any) -> tuple[Any, None]:
     # One two-dimensional product, which BLAS does faster than a stack of small ones.
     rows = x if x.ndim == 2 else x.reshape(-1, kernel.shape[0])
-    y = np.matmul(rows, kernel) if x.dtype.char not in _NARROW else _narrow_matmul(rows, kernel)
+    y = _product(rows, kernel)
     if bias is not None:
         y += bias
     return (y if x.ndim == 2 else y.reshape(*x.shape[:-1], kernel.shape[1])), None
@@ -156,9 +161,9 @@ def _dense_pullback(
     flat = g if g.ndim == 2 else g.reshape(-1, n)
     gx = gk = gb = None
     if wanted[0]:
-        gx = matmul(flat, kernel.T).reshape(x.shape)
+        gx = _product(flat, kernel.T).reshape(x.shape)
     if wanted[1]:
-        gk = matmul((x if x.ndim == 2 else x.reshape(-1, k)).T, flat)
+        gk = _product((x if x.ndim == 2 else x.reshape(-1, k)).T, flat)
     if wanted[2]:
         gb = sum(flat, 0, False)
     return gx, gk, gb

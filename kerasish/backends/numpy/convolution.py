@@ -11,6 +11,7 @@ Arrays are [n, *sizes, c], kernels [*window, c, o] (depthwise [*window, 1, c]); 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -65,23 +66,35 @@ def _wide(function: Any, x: Any, kernel: Any, *how: Any) -> Any:
 
 
 def surround(x: Any, pads: windows.Pairs, value: float = 0) -> Any:
-    """A constant around the spatial axes."""
+    """A constant around the spatial axes; a negative width crops."""
+    crop, shape, inside = _frame(x.shape, pads)
+    if crop is not None:
+        x = x[crop]
+    if shape is None:
+        return x
+    out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    out[inside] = x
+    return out
+
+
+@functools.lru_cache(maxsize=1024)
+def _frame(shape: tuple[int, ...], pads: windows.Pairs) -> tuple[Any, Any, Any]:
+    """What to cut out of an array, the shape of the result where it grows, and its place there."""
+    n, *sizes, c = shape
+    crop = None
     if min(map(min, pads)) < 0:
-        x = x[(slice(None), *(
-            slice(max(-lo, 0), n - max(-hi, 0))
-            for n, (lo, hi) in zip(x.shape[1:-1], pads, strict=True)
-        ))]  # fmt: skip
+        crop = (slice(None), *(
+            slice(max(-lo, 0), m - max(-hi, 0)) for m, (lo, hi) in zip(sizes, pads, strict=True)
+        ))
+        sizes = [len(range(m)[cut]) for m, cut in zip(sizes, crop[1:], strict=True)]
         pads = [(max(lo, 0), max(hi, 0)) for lo, hi in pads]
     if not max(map(max, pads)):
-        return x
-    shape, inside = [x.shape[0]], [slice(None)]
-    for n, (lo, hi) in zip(x.shape[1:-1], pads, strict=True):
-        shape.append(n + lo + hi)
-        inside.append(slice(lo, lo + n))
-    shape.append(x.shape[-1])
-    out = np.full(shape, value, x.dtype)
-    out[tuple(inside)] = x
-    return out
+        return crop, None, None
+    grown = (n, *(m + lo + hi for m, (lo, hi) in zip(sizes, pads, strict=True)), c)
+    inside = (slice(None), *(
+        slice(lo, lo + m) for m, (lo, _) in zip(sizes, pads, strict=True)
+    ))
+    return crop, grown, inside
 
 
 def blocks(n: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, list[slice]]]:
@@ -95,7 +108,7 @@ def blocks(n: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, list[slic
 
 
 def patches_of(
-    x: Any, window: Any, strides: Any, pads: Any, dilation: Any, places: Any, keep: bool = False
+    x: Any, window: Any, strides: Any, pads: Any, dilation: Any, keep: bool = False
 ) -> Iterator[tuple[Any, Any]]:
     """Blocks of the matrix [n * places, window * c] of patches, each with its images and rows.
 
@@ -108,26 +121,43 @@ def patches_of(
         return
     width = math.prod(window) * c
     buffer = np.empty(0, x.dtype)
-    for images, chunks in blocks(
-        x.shape[0], places[0], math.prod(places[1:]) * width * x.itemsize
-    ):
+    for images, chunks in _walks(x.shape, x.itemsize, window, strides, pads, dilation):
         padded = np.ascontiguousarray(surround(x[images], pads))
-        first, *steps, last = padded.strides
-        moves = [a * s for a, s in zip(steps, strides, strict=True)]
-        offsets = [a * d for a, d in zip(steps, dilation, strict=True)]
-        for rows in chunks:
-            over = (padded.shape[0], rows.stop - rows.start, *places[1:])
-            start = rows.start * strides[0] * steps[0]
-            if c == 1:  # long runs along the places, in place of short ones along the window
-                shape, walk = (*window, *over), (*offsets, first, *moves)
-            else:
-                shape, walk = (*over, *window, c), (first, *moves, *offsets, last)
-            size = math.prod(shape)
+        for where, size, shape, start, walk in chunks:
             if keep or buffer.size < size:
                 buffer = np.empty(size, x.dtype)
             block = buffer[:size]
             np.copyto(block.reshape(shape), np.ndarray(shape, x.dtype, padded, start, walk))
-            yield (images, rows), block.reshape(width, -1).T if c == 1 else block.reshape(-1, width)
+            yield where, block.reshape(width, -1).T if c == 1 else block.reshape(-1, width)
+
+
+@functools.lru_cache(maxsize=256)
+def _walks(
+    shape: Any, itemsize: int, window: Any, strides: Any, pads: Any, dilation: Any
+) -> list[tuple[slice, list[tuple[Any, ...]]]]:
+    """The blocks of `patches_of`: (images, [((images, rows), size, shape, first byte, steps)])."""
+    n, *sizes, c = shape
+    places = windows.places(sizes, window, strides, pads, dilation)
+    lengths = [m + lo + hi for m, (lo, hi) in zip(sizes, pads, strict=True)]
+    first, *steps, last = [
+        itemsize * math.prod((*lengths, c)[i:]) for i in range(len(lengths) + 2)
+    ]
+    moves = [a * s for a, s in zip(steps, strides, strict=True)]
+    offsets = [a * d for a, d in zip(steps, dilation, strict=True)]
+    found = []
+    for images, chunks in blocks(n, places[0], math.prod((*places[1:], *window, c)) * itemsize):
+        walks = []
+        for rows in chunks:
+            over = (images.stop - images.start, rows.stop - rows.start, *places[1:])
+            if c == 1:  # long runs along the places, in place of short ones along the window
+                block, walk = (*window, *over), (*offsets, first, *moves)
+            else:
+                block, walk = (*over, *window, c), (first, *moves, *offsets, last)
+            walks.append((
+                (images, rows), math.prod(block), block, rows.start * moves[0], walk,
+            ))
+        found.append((images, walks))
+    return found
 
 
 def meeting(tap: Any, strides: Any, dilation: Any, rows: slice, places: Any) -> tuple[Any, ...]:
@@ -142,12 +172,12 @@ def meeting(tap: Any, strides: Any, dilation: Any, rows: slice, places: Any) -> 
 @primitive
 def convolution(x: Any, kernel: Any, strides: Any, pads: Any, dilation: Any) -> Any:
     """x [n, *sizes, c], kernel [*window, c, o] -> [n, *places, o]."""
-    *window, _, o = kernel.shape
+    window, o = kernel.shape[:-2], kernel.shape[-1]
     places = windows.places(x.shape[1:-1], window, strides, pads, dilation)
     out = np.empty((x.shape[0], *places, o), x.dtype)
     matrix = kernel.reshape(-1, o)
-    for where, patches in patches_of(x, window, strides, pads, dilation, places):
-        np.matmul(patches, matrix, out=out[where].reshape(-1, o))
+    for where, patches in patches_of(x, window, strides, pads, dilation):
+        np.dot(patches, matrix, out=out[where].reshape(-1, o))
     return out
 
 
@@ -158,22 +188,22 @@ KEPT = 1 << 23
 @fused(convolution)
 def _convolution(x: Any, kernel: Any, strides: Any, pads: Any, dilation: Any) -> tuple[Any, Any]:
     """`convolution`, whose patches serve the kernel's gradient too."""
-    *window, c, o = kernel.shape
+    window, (c, o) = kernel.shape[:-2], kernel.shape[-2:]
     places = windows.places(x.shape[1:-1], window, strides, pads, dilation)
     if len(x) * math.prod(places) * math.prod(window) * c * x.itemsize > KEPT:
         return convolution(x, kernel, strides, pads, dilation), None
-    kept = list(patches_of(x, window, strides, pads, dilation, places, keep=True))
+    kept = list(patches_of(x, window, strides, pads, dilation, keep=True))
     out = np.empty((x.shape[0], *places, o), x.dtype)
     matrix = kernel.reshape(-1, o)
     for where, patches in kept:
-        np.matmul(patches, matrix, out=out[where].reshape(-1, o))
+        np.dot(patches, matrix, out=out[where].reshape(-1, o))
     return out, kept
 
 
 def _convolution_pullback(
     g: Any, kept: Any, wanted: Any, x: Any, kernel: Any, strides: Any, pads: Any, dilation: Any
 ) -> Any:
-    *window, c, o = kernel.shape
+    window, o = kernel.shape[:-2], kernel.shape[-1]
     dx = dk = None
     if wanted[0]:
         dx = convolution_input(g, kernel, x.shape[1:-1], strides, pads, dilation)
@@ -212,7 +242,7 @@ def convolution_kernel(x: Any, g: Any, window: Any, strides: Any, pads: Any, dil
     """x [n, *sizes, c], g [n, *places, o] -> [*window, c, o]."""
     o = g.shape[-1]
     total = np.zeros((math.prod(window) * x.shape[-1], o), x.dtype)
-    for where, patches in patches_of(x, window, strides, pads, dilation, g.shape[1:-1]):
+    for where, patches in patches_of(x, window, strides, pads, dilation):
         total += patches.T @ g[where].reshape(-1, o)
     return total.reshape(*window, x.shape[-1], o)
 
@@ -239,7 +269,7 @@ def convolution_input(
                     target = out[images][meeting(tap, strides, dilation, rows, places)]
                     share = (kernel[tap] @ block.T).T if planar else block @ kernel[tap].T
                     target += share.reshape(target.shape)
-    return surround(out, [(-lo, -hi) for lo, hi in pads])
+    return surround(out, tuple([(-lo, -hi) for lo, hi in pads]))
 
 
 @primitive
@@ -289,7 +319,7 @@ def depthwise_input(
             for tap in np.ndindex(*kernel.shape[:-2]):
                 target = out[images][meeting(tap, strides, dilation, rows, places)]
                 target += part * weights[tap][: part.shape[-2]]
-    return surround(out, [(-lo, -hi) for lo, hi in pads])
+    return surround(out, tuple([(-lo, -hi) for lo, hi in pads]))
 
 
 for _forward, _for_kernel, _for_input in (

@@ -37,7 +37,7 @@ class _Windows:
             yield images, surround(x[images], self.pads, value)
 
     def crop(self, padded: Any) -> Any:
-        return surround(padded, [(-lo, -hi) for lo, hi in self.pads])
+        return surround(padded, tuple([(-lo, -hi) for lo, hi in self.pads]))
 
 
 _windows = functools.lru_cache(maxsize=256)(_Windows)

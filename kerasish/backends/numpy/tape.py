@@ -375,6 +375,13 @@ def nograd(*functions: Any) -> None:
 
 def primitive(function: Callable[..., Any]) -> Callable[..., Any]:
     """Makes a function of ours differentiable by rules given with `defvjp`."""
+    if function.__code__.co_argcount == 1:
+
+        @functools.wraps(function)
+        def wrapper(x: Any) -> Any:
+            return apply(wrapper, (x,), {}) if type(x) is Traced else function(x)
+
+        return wrapper
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

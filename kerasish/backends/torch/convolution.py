@@ -9,18 +9,21 @@ import torch.nn.functional as F
 
 from kerasish.backends import windows
 
+_FIRST = {4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
+_LAST = {4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
+_FILTERS = {4: (3, 2, 0, 1), 5: (4, 3, 0, 1, 2)}
 _FORWARD = {2: F.conv2d, 3: F.conv3d}
 _BACKWARD = {2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
 def to_first(x: torch.Tensor) -> torch.Tensor:
     """[n, *sizes, c] as a view [n, c, *sizes]."""
-    return x.permute(0, -1, *range(1, x.ndim - 1))
+    return x.permute(_FIRST[x.ndim])
 
 
 def to_last(x: torch.Tensor) -> torch.Tensor:
     """[n, c, *sizes] as a view [n, *sizes, c]."""
-    return x.permute(0, *range(2, x.ndim), 1)
+    return x.permute(_LAST[x.ndim])
 
 
 def around(x: torch.Tensor, pads: windows.Pairs, value: float = 0.0) -> torch.Tensor:
@@ -45,7 +48,7 @@ def _conv_bias(
     x = to_first(x)
     if any(lo != hi for lo, hi in pads):
         x, pads = around(x, pads), ((0, 0),) * rank
-    weight = kernel.permute(rank + 1, rank, *range(rank))
+    weight = kernel.permute(_FILTERS[rank + 2])
     return to_last(
         _FORWARD[rank](x, weight, bias, strides, [lo for lo, _ in pads], dilation, groups)
     )
@@ -57,7 +60,7 @@ def _conv_transpose(x: Any, kernel: Any, strides: Any, crops: Any, dilation: Any
             x[:, None], kernel[None], (1, *strides), [(0, 0), *crops], (1, *dilation)
         )[:, 0]
     rank = len(strides)
-    weight = kernel.permute(rank + 1, rank, *range(rank))
+    weight = kernel.permute(_FILTERS[rank + 2])
     # torch crops the same on both sides and adds fewer than a stride after: the rest is ours.
     both = [max(lo, 0) for lo, _ in crops]
     more = [

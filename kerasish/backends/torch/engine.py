@@ -112,6 +112,8 @@ def explainable(error: Exception) -> bool:
 
 
 def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
+    if type(x) is np.ndarray and dtype is None and x.dtype.kind in "fiu":
+        return from_host(x)
     if isinstance(x, torch.Tensor):
         if x.device != _device and x.device.type != "meta":
             x = x.to(_device)
@@ -177,7 +179,10 @@ def stop_gradient(variable: Any) -> Any:
 
 
 def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) -> torch.Tensor:
+    kernel = value.ndim >= 4  # of a convolution: fastest where each filter lies in one piece
+    value = np.moveaxis(value, -1, 0) if kernel else value
     held = from_host(np.array(value, dtypes.numpy_dtype(dtype), order="C"))
+    held = held.movedim(0, -1) if kernel else held
     # A leaf that asks for gradients, so that a user's own loss.backward() finds it.
     differentiable = trainable and (held.is_floating_point() or held.is_complex())
     return held.requires_grad_() if differentiable else held
@@ -236,9 +241,17 @@ def value_and_grad(
     )
     if _depth == 0:
         value = value.detach()
-        aux = tree.map_structure(lambda x: x.detach() if torch.is_tensor(x) else x, aux)
+        aux = _detached(aux)
     # What is flat gives torch's stand-in for zeros, which NumPy and some kernels cannot read.
     return (value, aux), [torch.zeros_like(g) if g._is_zerotensor() else g for g in grads]
+
+
+def _detached(x: Any) -> Any:
+    if isinstance(x, torch.Tensor):
+        return x.detach()
+    if type(x) is tuple:
+        return tuple([_detached(y) for y in x])
+    return tree.map_structure(_detached, x) if tree.is_nested(x) else x
 
 
 _depth = 0

@@ -32,10 +32,10 @@ def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None
             return leafwise.apply_rule(group, grads, hyper, decay)
         slots = [_values(held) for held in zip(*group.slots, strict=True)]
         # The kernels walk memory in order: a gradient must lie as its parameter does.
-        dtype = params[0].dtype
         grads = [
-            g if g.is_contiguous() and g.dtype is dtype else g.to(dtype).contiguous()
-            for g in grads
+            g if g.stride() == p.stride() and g.dtype is p.dtype
+            else torch.empty_like(p).copy_(g)
+            for p, g in zip(params, grads, strict=True)
         ]
         kernel(group.settings, params, grads, slots, hyper, decay)
 
