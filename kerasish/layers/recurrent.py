@@ -10,7 +10,7 @@ from kerasish.errors import DTypeError, InvalidArgument, ShapeError, StateError
 from kerasish.layers.base import Layer, _is_shape, _map_shapes
 from kerasish.layers.core import Wrapper
 from kerasish.layers.input_spec import InputSpec
-from kerasish.ops.recurrent import _gru, _lstm, _simple_rnn, wide
+from kerasish.ops.recurrent import _gru, _lstm, _simple_rnn, no_cudnn, wide
 from kerasish.saving import serialization
 from kerasish.saving.object_registration import CustomObjectScope
 
@@ -673,6 +673,8 @@ _CELL_ARGUMENTS = (
 class _WithCell(RNN):
     """A recurrent layer made of one of the cells above, run by a whole-sequence op."""
 
+    use_cudnn: bool | str = False
+
     def __getattr__(self, name: str) -> Any:
         if name in _CELL_ARGUMENTS and "cell" in self.__dict__:
             return getattr(self.cell, name)
@@ -690,6 +692,8 @@ class _WithCell(RNN):
 
     def _run(self, x: Any, states: Any, mask: Any, training: Any) -> Any:
         cell = self.cell
+        if cell.recurrent_dropout and self.use_cudnn is True:
+            no_cudnn("it knows no recurrent_dropout")
         if not self._fast(training):
             return super()._run(x, states, mask, training)
         if training and cell.dropout:
@@ -785,7 +789,9 @@ class LSTM(_WithCell):
     Args:
         units, activation, recurrent_activation, ...: as in `LSTMCell`.
         return_sequences, return_state, go_backwards, stateful, unroll: as in `RNN`.
-        use_cudnn: kept for compatibility; the kernel is chosen by the arguments.
+        use_cudnn: whether to run on cuDNN's kernel: "auto" does on a GPU for the arguments that
+            it knows (tanh and sigmoid, no `recurrent_dropout`, not unrolled), `True` raises
+            where it cannot, and `False` never does. The results are the same.
 
     >>> import kerasish as keras
     >>> keras.layers.LSTM(4)(keras.ops.ones((2, 5, 3))).shape
@@ -822,7 +828,8 @@ class LSTM(_WithCell):
         options = {**self._options(), "activation": _standard(self.cell.activation, "tanh")}
         gate = _standard(self.cell.recurrent_activation, "sigmoid")
         return _lstm(
-            x, states[0], states[1], *weights_and_mask, recurrent_activation=gate, **options
+            x, *states, *weights_and_mask, recurrent_activation=gate, use_cudnn=self.use_cudnn,
+            **options,
         )
 
 
@@ -837,7 +844,9 @@ class GRU(_WithCell):
     Args:
         units, activation, recurrent_activation, reset_after, ...: as in `GRUCell`.
         return_sequences, return_state, go_backwards, stateful, unroll: as in `RNN`.
-        use_cudnn: kept for compatibility; the kernel is chosen by the arguments.
+        use_cudnn: whether to run on cuDNN's kernel: "auto" does on a GPU for the arguments that
+            it knows (tanh and sigmoid, `reset_after`, no `recurrent_dropout`, not unrolled), `True`
+            raises where it cannot, and `False` never does. The results are the same.
 
     >>> import kerasish as keras
     >>> y, state = keras.layers.GRU(4, return_state=True)(keras.ops.ones((2, 5, 3)))
@@ -875,7 +884,7 @@ class GRU(_WithCell):
         gate = _standard(self.cell.recurrent_activation, "sigmoid")
         return _gru(
             x, states[0], *weights_and_mask, recurrent_activation=gate,
-            reset_after=self.cell.reset_after, **options,
+            reset_after=self.cell.reset_after, use_cudnn=self.use_cudnn, **options,
         )
 
 
@@ -1058,7 +1067,10 @@ def _copy_of(layer: Any, name: str, go_backwards: bool) -> Any:
     # The classes are at hand, registered or not.
     classes = {type(part).__name__: type(part) for part in layer._flatten_layers()}
     with CustomObjectScope(classes):
-        return layer.__class__.from_config(config["config"])
+        copy = layer.__class__.from_config(config["config"])
+    if hasattr(layer, "use_cudnn"):  # which configs do not tell, as it is a matter of the machine
+        copy.use_cudnn = layer.use_cudnn
+    return copy
 
 
 class TimeDistributed(Wrapper):

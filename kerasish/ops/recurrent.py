@@ -13,9 +13,11 @@ is that of the step before (zeros before the first step that counts), or zero wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
+from kerasish import backends
 from kerasish.core.op import op
+from kerasish.errors import InvalidArgument
 from kerasish.ops.activation import sigmoid
 from kerasish.ops.control_flow import scan
 from kerasish.ops.core import cast
@@ -29,7 +31,7 @@ def _lstm(
     x: Any, h0: Any, c0: Any, kernel: Any, recurrent_kernel: Any, bias: Any = None,
     mask: Any = None, go_backwards: bool = False, activation: Activation = tanh,
     recurrent_activation: Activation = sigmoid, return_all: bool = True,
-    zero_output_for_mask: bool = False, unroll: bool = False,
+    zero_output_for_mask: bool = False, unroll: bool = False, use_cudnn: bool | str = "auto",
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
     """A long short-term memory (Hochreiter and Schmidhuber, 1997).
 
@@ -37,8 +39,12 @@ def _lstm(
     `recurrent_kernel` is `(units, 4 units)`. Gives `(outputs, last output, h, c)`.
     """
     x, mask = _directed(x, mask, go_backwards)
-    if activation is tanh and recurrent_activation is sigmoid:
-        states, h, c = _lstm_states(x, h0, c0, kernel, recurrent_kernel, bias, mask, unroll)
+    standard = activation is tanh and recurrent_activation is sigmoid
+    cudnn = _on_cudnn(use_cudnn, "LSTM", x, standard, unroll)
+    if standard:
+        states, h, c = _lstm_states(
+            x, h0, c0, kernel, recurrent_kernel, bias, mask, unroll, cudnn
+        )
     else:
         states, h, c = _lstm_scan(
             x, h0, c0, kernel, recurrent_kernel, bias, mask, unroll, activation,
@@ -50,7 +56,7 @@ def _lstm(
 @op
 def _lstm_states(
     x: Any, h0: Any, c0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any,
-    unroll: bool,
+    unroll: bool, cudnn: bool,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """The state after every step, and the last `h` and `c`."""
     return _lstm_scan(
@@ -75,7 +81,7 @@ def _gru(
     x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any = None, mask: Any = None,
     go_backwards: bool = False, activation: Activation = tanh,
     recurrent_activation: Activation = sigmoid, return_all: bool = True, reset_after: bool = True,
-    zero_output_for_mask: bool = False, unroll: bool = False,
+    zero_output_for_mask: bool = False, unroll: bool = False, use_cudnn: bool | str = "auto",
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """A gated recurrent unit (Cho et al., 2014).
 
@@ -85,8 +91,10 @@ def _gru(
     Gives `(outputs, last output, h)`.
     """
     x, mask = _directed(x, mask, go_backwards)
-    if reset_after and activation is tanh and recurrent_activation is sigmoid:
-        states, h = _gru_states(x, h0, kernel, recurrent_kernel, bias, mask, unroll)
+    standard = activation is tanh and recurrent_activation is sigmoid
+    cudnn = _on_cudnn(use_cudnn, "GRU", x, standard, unroll, reset_after)
+    if standard and reset_after:
+        states, h = _gru_states(x, h0, kernel, recurrent_kernel, bias, mask, unroll, cudnn)
     else:
         states, h = _gru_scan(
             x, h0, kernel, recurrent_kernel, bias, mask, unroll, activation, recurrent_activation,
@@ -97,8 +105,9 @@ def _gru(
 
 @op
 def _gru_states(
-    x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any, unroll: bool
-) -> tuple[Any, Any]:
+    x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any, unroll: bool,
+    cudnn: bool,
+) -> tuple[Any, Any]:  # fmt: skip
     """The state after every step, and the last one."""
     return _gru_scan(
         x, h0, kernel, recurrent_kernel, bias, mask, unroll, tanh, sigmoid, True
@@ -144,6 +153,40 @@ def _simple_rnn(
 
     states, h = _run(step, _project(x, kernel, bias), (h0,), mask, unroll)
     return *_seen(states, h, mask, return_all, zero_output_for_mask), h
+
+
+def _on_cudnn(
+    use_cudnn: bool | str, kind: str, x: Any, standard: bool, unroll: bool,
+    reset_after: bool = True,
+) -> bool:  # fmt: skip
+    """Whether cuDNN's kernel is used, as a layer's `use_cudnn` wants and an engine allows."""
+    if use_cudnn is False:
+        return False
+    if not standard:
+        obstacle = "it knows activation='tanh' and recurrent_activation='sigmoid' alone"
+    elif unroll:
+        obstacle = "unroll=True asks for a plain loop"
+    elif not reset_after:
+        obstacle = "it knows GRU with reset_after=True alone"
+    else:
+        obstacle = _no_cudnn(kind, x)
+    if obstacle and use_cudnn is True:
+        no_cudnn(obstacle)
+    return not obstacle
+
+
+@op
+def _no_cudnn(kind: str, x: Any) -> str | None:
+    """Why the engine cannot run an "LSTM" or "GRU" over `x` on cuDNN; `None` where it can."""
+    return f"the {backends.active.name} backend has no {kind} of it"
+
+
+def no_cudnn(obstacle: str) -> NoReturn:
+    """Says why `use_cudnn=True` cannot be followed."""
+    raise InvalidArgument(
+        f"use_cudnn=True, but cuDNN cannot run this layer here: {obstacle}. use_cudnn='auto' runs "
+        "on cuDNN where that is possible, and without it elsewhere."
+    )
 
 
 def _project(x: Any, kernel: Any, bias: Any) -> Any:

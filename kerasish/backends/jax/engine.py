@@ -120,9 +120,10 @@ KERNELS = {
     "_conv": "strides padding dilation", "_conv_transpose": "strides crops dilation",
     "_dense": "", "_group_norm": "groups axis epsilon",
     "_gru": "go_backwards activation recurrent_activation return_all reset_after "
-    "zero_output_for_mask unroll",
+    "zero_output_for_mask unroll use_cudnn",
     "_layer_norm": "axes epsilon",
-    "_lstm": "go_backwards activation recurrent_activation return_all zero_output_for_mask unroll",
+    "_lstm": "go_backwards activation recurrent_activation return_all zero_output_for_mask unroll "
+    "use_cudnn",
     "_max_pool": "size strides padding", "_rms_norm": "axes epsilon",
     "_simple_rnn": "go_backwards activation return_all zero_output_for_mask unroll",
 }  # fmt: skip

@@ -11,6 +11,7 @@ from jax import nn as _nn
 from kerasish.backends import bodies
 from kerasish.backends.jax.engine import native_dtype
 from kerasish.backends.jax.recurrent import _lstm_states as _lstm_states
+from kerasish.backends.jax.recurrent import _no_cudnn as _no_cudnn
 
 relu, selu, sigmoid = _nn.relu, _nn.selu, _nn.sigmoid
 elu, celu, silu, glu, gelu = _nn.elu, _nn.celu, _nn.silu, _nn.glu, _nn.gelu

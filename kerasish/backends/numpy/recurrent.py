@@ -45,7 +45,7 @@ def _product_grads(
 @fused(lambda *args: bodies["_lstm_states"](*args))
 def _lstm_states(
     x: Any, h0: Any, c0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any,
-    unroll: bool,
+    unroll: bool, cudnn: bool,
 ) -> Any:  # fmt: skip
     x = _time_major(x)
     steps, batch, features = x.shape
@@ -138,8 +138,9 @@ _lstm_states.pullback = _lstm_pullback
 
 @fused(lambda *args: bodies["_gru_states"](*args))
 def _gru_states(
-    x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any, unroll: bool
-) -> Any:
+    x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any, unroll: bool,
+    cudnn: bool,
+) -> Any:  # fmt: skip
     x = _time_major(x)
     steps, batch, features = x.shape
     units = recurrent_kernel.shape[0]

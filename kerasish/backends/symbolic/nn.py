@@ -25,5 +25,9 @@ def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:
     return Spec(shape, dtype)
 
 
+def _no_cudnn(kind: str, x: Any) -> None:
+    return None
+
+
 def _attention(query: Any, key: Any, value: Any, *_: Any) -> Any:
     return Spec((*query.shape[:3], value.shape[3]), query.dtype)

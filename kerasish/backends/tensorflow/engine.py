@@ -111,10 +111,12 @@ def finish(name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
         return implementation
 
     @functools.cache
-    def graph(sizes: Any, *static: Any) -> Callable[..., Any]:
-        return tf.function(
-            lambda *args: implementation(*args, *static), autograph=False, reduce_retracing=True
-        )
+    def graph(sizes: Any, device: str, *static: Any) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            with tf.device(device):
+                return implementation(*args, *static)
+
+        return tf.function(run, autograph=False, reduce_retracing=True)
 
     def recurrence(*args: Any) -> Any:
         if not tf.executing_eagerly():
@@ -123,7 +125,7 @@ def finish(name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
         # Values, not variables: a graph holds on to those, and fails when they are gone.
         values = [None if x is None else tf.convert_to_tensor(x) for x in args[:arrays]]
         sizes = tuple(None if x is None else x.shape[-1] for x in values[:-1])
-        return graph(sizes, *args[arrays:])(*values)
+        return graph(sizes, values[0].device, *args[arrays:])(*values)
 
     return recurrence
 

@@ -7,6 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from kerasish.backends import bodies
+from kerasish.backends.tensorflow.recurrent import _gru_states as _gru_states
+from kerasish.backends.tensorflow.recurrent import _lstm_states as _lstm_states
+from kerasish.backends.tensorflow.recurrent import _no_cudnn as _no_cudnn
 
 relu, relu6, sigmoid = tf.nn.relu, tf.nn.relu6, tf.sigmoid
 leaky_relu, silu, softsign = tf.nn.leaky_relu, tf.nn.silu, tf.nn.softsign

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from kerasish.backends import bodies
 from kerasish.backends.torch.recurrent import _gru_states as _gru_states
 from kerasish.backends.torch.recurrent import _lstm_states as _lstm_states
+from kerasish.backends.torch.recurrent import _no_cudnn as _no_cudnn
 
 relu, relu6, selu, sigmoid = torch.relu, F.relu6, torch.selu, torch.sigmoid
 leaky_relu, elu, celu, silu, glu = F.leaky_relu, F.elu, F.celu, F.silu, F.glu

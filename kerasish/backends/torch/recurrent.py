@@ -24,21 +24,39 @@ def _with_mask(x: Any, kernel: Any, mask: Any, pushes: list[float]) -> tuple[Any
     return x, torch.cat([kernel, row[None]])
 
 
+def _no_cudnn(kind: str, x: Any) -> str | None:
+    if x.device.type != "cuda":
+        return f"its input is on the device {str(x.device)!r}, and not on 'cuda'"
+    if not torch.backends.cudnn.is_acceptable(x):
+        return f"PyTorch has it switched off, or not for {x.dtype}"
+    return None
+
+
+def _weights(x: Any, weights: list[Any]) -> list[Any]:
+    """The weights for the kernel of `x`'s device; cuDNN's wants them in one piece of memory."""
+    if not x.is_cuda:
+        return weights
+    flat = torch.cat([w.reshape(-1) for w in weights])
+    parts = flat.split([w.numel() for w in weights])
+    return [part.view(w.shape) for part, w in zip(parts, weights, strict=True)]
+
+
 def _lstm_states(
     x: Any, h0: Any, c0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any,
-    unroll: bool,
+    unroll: bool, cudnn: bool,
 ) -> Any:  # fmt: skip
+    if (x.is_cuda and not cudnn) or (mask is not None and not _padded(mask, h0, c0)):
+        args = (x, h0, c0, kernel, recurrent_kernel, bias, mask, unroll, cudnn)
+        return bodies["_lstm_states"](*args)
     if mask is not None:
-        if not _padded(mask, h0, c0):
-            args = (x, h0, c0, kernel, recurrent_kernel, bias, mask, unroll)
-            return bodies["_lstm_states"](*args)
         # c is kept; h is not, as it passes the output gate, but it is seen no more.
         x, kernel = _with_mask(x, kernel, mask, [-_SHUT, _SHUT, 0, 0])
     weights = [kernel.T, recurrent_kernel.T]
     if bias is not None:
         weights += [bias, torch.zeros_like(bias)]
+    begin = (h0[None].contiguous(), c0[None].contiguous())
     states, h, c = torch.lstm(
-        x, (h0[None], c0[None]), weights, bias is not None, 1, 0.0, torch.is_grad_enabled(), False,
+        x, begin, _weights(x, weights), bias is not None, 1, 0.0, torch.is_grad_enabled(), False,
         True,
     )  # fmt: skip
     if mask is None:
@@ -62,8 +80,12 @@ def _padded(mask: Any, h0: Any, c0: Any) -> bool:
 
 
 def _gru_states(
-    x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any, unroll: bool
-) -> Any:
+    x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any, unroll: bool,
+    cudnn: bool,
+) -> Any:  # fmt: skip
+    if x.is_cuda and not cudnn:
+        args = (x, h0, kernel, recurrent_kernel, bias, mask, unroll, cudnn)
+        return bodies["_gru_states"](*args)
     if mask is not None:
         x, kernel = _with_mask(x, kernel, mask, [_SHUT, 0, 0])
 
@@ -75,6 +97,7 @@ def _gru_states(
     if bias is not None:
         weights += [*ordered(bias)]
     states, h = torch.gru(
-        x, h0[None], weights, bias is not None, 1, 0.0, torch.is_grad_enabled(), False, True
+        x, h0[None].contiguous(), _weights(x, weights), bias is not None, 1, 0.0,
+        torch.is_grad_enabled(), False, True,
     )
     return states, h[0]
