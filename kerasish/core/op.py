@@ -269,18 +269,14 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
             return _of_sparse(name, names, full)
         except Exception as error:
             raise_explained(error, name, [*zip(names, full, strict=True)])
-        implementation = backends.active.table[name]
-        if plain:
-            try:
-                return implementation(*values)
-            except KerasishError as error:
-                raise _called(error, name) from error.__cause__
         try:
-            return implementation(*values)
+            return backends.active.table[name](*values)
         except Exception as error:
             return recover(error, values)
 
     def recover(error: Exception, values: Any) -> Any:
+        if plain:  # what it calls may be the user's own: only ours are told more of
+            raise _called(error, name) if isinstance(error, KerasishError) else error
         # Where sparse tensors are of the type of dense ones (torch), a failure tells them apart.
         is_sparse = backends.active.is_sparse
         if any(map(is_sparse, values)) or any(is_sparse(y) for i in lists_of for y in values[i]):
@@ -290,10 +286,8 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
     lists_of = [i for group in lists.values() for i in group]
     scope = {"backends": backends, "complete": complete, "slow": slow, "recover": recover,
              "PLAIN": _PLAIN}  # fmt: skip
-    if plain or lists_of or groups["like"]:
-        checks, scalars = [], False
-    else:
-        checks, scalars = _checks(groups, count)
+    usual = not lists_of and not groups["like"]
+    checks, scalars = _checks(groups, count) if usual else ([], False)
     exec(compile(_source(name, count, checks, scalars), f"<ops.{name}>", "exec"), scope)
     wrapper = functools.wraps(fn)(scope["wrapper"])
     return wrapper
@@ -305,8 +299,7 @@ def _checks(groups: dict[str, list[int]], count: int) -> tuple[list[str], bool]:
     together = groups["common"] or groups["float"] or groups["number"]
     strict = bool(groups["float"] or groups["number"])
     arrays = sorted({*groups["convert"], *together})
-    first = arrays[0]
-    checks = [f"type(a{first}) in native"]
+    checks = [f"type(a{i}) in native" for i in arrays[:1]]
     checks += [f"(a{i} is None or type(a{i}) in native)" for i in arrays[1:]]
     if len(together) > 1:
         head, *others = together

@@ -53,7 +53,7 @@ def _lstm(
     return *_seen(states, h, mask, return_all, zero_output_for_mask), h, c
 
 
-@op
+@op(convert="x h0 c0 kernel recurrent_kernel bias mask")
 def _lstm_states(
     x: Any, h0: Any, c0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any,
     unroll: bool, cudnn: bool,
@@ -103,7 +103,7 @@ def _gru(
     return *_seen(states, h, mask, return_all, zero_output_for_mask), h
 
 
-@op
+@op(convert="x h0 kernel recurrent_kernel bias mask")
 def _gru_states(
     x: Any, h0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any, unroll: bool,
     cudnn: bool,

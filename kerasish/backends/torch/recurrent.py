@@ -41,6 +41,12 @@ def _weights(x: Any, weights: list[Any]) -> list[Any]:
     return [part.view(w.shape) for part, w in zip(parts, weights, strict=True)]
 
 
+def _turned(*kernels: Any) -> list[Any]:
+    """Kernels as torch has them. A CPU's gradient, step by step, wants each in one piece."""
+    copies = torch.is_grad_enabled() and not kernels[0].is_cuda
+    return [k.T.contiguous() if copies else k.T for k in kernels]
+
+
 def _lstm_states(
     x: Any, h0: Any, c0: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any,
     unroll: bool, cudnn: bool,
@@ -51,7 +57,7 @@ def _lstm_states(
     if mask is not None:
         # c is kept; h is not, as it passes the output gate, but it is seen no more.
         x, kernel = _with_mask(x, kernel, mask, [-_SHUT, _SHUT, 0, 0])
-    weights = [kernel.T, recurrent_kernel.T]
+    weights = _turned(kernel, recurrent_kernel)
     if bias is not None:
         weights += [bias, torch.zeros_like(bias)]
     begin = (h0[None].contiguous(), c0[None].contiguous())
@@ -93,7 +99,7 @@ def _gru_states(
         update, reset, candidate = w.chunk(3, -1)
         return torch.cat([reset, update, candidate], -1)
 
-    weights = [ordered(kernel).T, ordered(recurrent_kernel).T]
+    weights = _turned(ordered(kernel), ordered(recurrent_kernel))
     if bias is not None:
         weights += [*ordered(bias)]
     states, h = torch.gru(
