@@ -16,8 +16,20 @@ class ShapeError(KerasishError, ValueError):
     """Shapes that do not fit each other or the layer that got them."""
 
 
-class DTypeError(KerasishError, TypeError):
+class DTypeError(KerasishError, TypeError, ValueError):
     """A data type that the called function does not take."""
+
+
+class FileMissing(InvalidArgument, FileNotFoundError):
+    """A file or folder that is not there."""
+
+
+class NotDefined(KerasishError, NotImplementedError, TypeError):
+    """A method that a subclass must define and does not."""
+
+
+class UnknownObject(InvalidArgument, TypeError):
+    """A config names what is not known, or an object has no config."""
 
 
 class StateError(KerasishError, RuntimeError, ValueError):

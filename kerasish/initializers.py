@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasish import backends, dtypes
 from kerasish.core import variable
-from kerasish.errors import InvalidArgument, ShapeError, StateError
+from kerasish.errors import InvalidArgument, NotDefined, ShapeError
 from kerasish.random import host
 from kerasish.random.seed import SeedGenerator, check_seed
 
@@ -37,7 +37,7 @@ class Initializer:
         return values if variable.drawing_for is not None else backends.active.convert(values)
 
     def _values(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        raise StateError(f"{type(self).__name__} defines no __call__(shape, dtype=None).")
+        raise NotDefined(f"{type(self).__name__} defines no __call__(shape, dtype=None).")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import config, ops
-from kerasish.errors import InvalidArgument, ShapeError, StateError
+from kerasish.errors import InvalidArgument, NotDefined, ShapeError
 
 
 class Regularizer:
@@ -29,7 +29,7 @@ class Regularizer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
-        raise StateError(
+        raise NotDefined(
             f"{type(self).__name__} has no get_config(), so it cannot be saved. Define one that "
             "returns the arguments of __init__."
         )

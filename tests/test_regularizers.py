@@ -6,7 +6,7 @@ import pytest
 from kerasish import backends, ops, regularizers
 from kerasish.core.symbolic import KerasTensor
 from kerasish.core.transforms import value_and_grad
-from kerasish.errors import InvalidArgument, ShapeError, StateError
+from kerasish.errors import InvalidArgument, NotDefined, ShapeError
 from tests.peer import keras_peer
 
 W = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.5]], "float32")
@@ -92,5 +92,5 @@ def test_errors():
         regularizers.OrthogonalRegularizer(mode="diagonals")
     with pytest.raises(ShapeError, match="matrix"):
         regularizers.OrthogonalRegularizer()(np.ones((2, 3, 4), "float32"))
-    with pytest.raises(StateError, match="get_config"):
+    with pytest.raises(NotDefined, match="get_config"):
         regularizers.Regularizer().get_config()

@@ -82,11 +82,11 @@ class ModelCheckpoint(_Monitor):
         logs = logs or {}
         told = ""
         if self.save_best_only:
-            value = self._value(logs)
+            value = self.get_monitor_value(logs)
             if value is None:
                 return
             best = "None" if self.best is None else f"{self.best:.5f}"
-            if not self._is_better(value, self.best):
+            if not self._is_improvement(value, self.best):
                 if self.verbose:
                     print(f"\nEpoch {epoch + 1}: {self.monitor} did not improve from {best}")
                 return
@@ -141,6 +141,8 @@ class BackupAndRestore(Callback):
         super().__init__()
         if not os.fspath(backup_dir):
             raise InvalidArgument("BackupAndRestore needs a folder.")
+        if save_freq != "epoch" and not isinstance(save_freq, int):
+            raise InvalidArgument(f"save_freq is 'epoch' or a number of batches, got {save_freq!r}")
         self.backup_dir = pathlib.Path(os.fspath(backup_dir))
         self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint

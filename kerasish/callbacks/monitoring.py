@@ -33,14 +33,19 @@ class _Monitor(Callback):
         rising = ("acc", "accuracy", "auc", "precision", "recall", "fscore", "f1", "iou", "score")
         return "max" if name.startswith("fmeasure") or last in rising or "acc" in name else "min"
 
-    def _is_better(self, value: float, best: float | None) -> bool:
+    @property
+    def monitor_op(self) -> Any:
+        """`np.less` or `np.greater`: whether its first argument is the better one."""
+        return np.less if self._direction() == "min" else np.greater
+
+    def _is_improvement(self, value: float, best: float | None) -> bool:
         if best is None:
             return True
-        if self._direction() == "min":
-            return value < best - self.min_delta
-        return value > best + self.min_delta
+        better = self.monitor_op
+        return bool(better(value, best + (-1 if better is np.less else 1) * self.min_delta))
 
-    def _value(self, logs: Any) -> float | None:
+    def get_monitor_value(self, logs: Any) -> float | None:
+        """The watched value of some logs; warns and returns `None` where it is not in them."""
         value = (logs or {}).get(self.monitor)
         if value is None:
             warnings.warn(
@@ -93,16 +98,16 @@ class EarlyStopping(_Monitor):
         self.best_weights = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        value = self._value(logs)
+        value = self.get_monitor_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
             self._keep(epoch)
         self.wait += 1
-        if self._is_better(value, self.best):
+        if self._is_improvement(value, self.best):
             self.best = value
             self._keep(epoch)
-            if self.baseline is None or self._is_better(value, self.baseline):
+            if self.baseline is None or self._is_improvement(value, self.baseline):
                 self.wait = 0
             return
         if self.wait >= self.patience and epoch > 0:
@@ -172,16 +177,16 @@ class ReduceLROnPlateau(_Monitor):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
-        value = self._value(logs)
+        value = self.get_monitor_value(logs)
         if value is None:
             return
-        if self.cooldown_counter > 0:
+        if self.in_cooldown():
             self.cooldown_counter -= 1
             self.wait = 0
-        if self._is_better(value, self.best):
+        if self._is_improvement(value, self.best):
             self.best = value
             self.wait = 0
-        elif self.cooldown_counter <= 0:
+        elif not self.in_cooldown():
             self.wait += 1
             if self.wait >= self.patience:
                 old = float(np.asarray(self.model.optimizer.learning_rate))
@@ -195,6 +200,11 @@ class ReduceLROnPlateau(_Monitor):
                         )
                     self.cooldown_counter = self.cooldown
                     self.wait = 0
+
+
+    def in_cooldown(self) -> bool:
+        """Whether epochs are let pass after the rate was lowered."""
+        return self.cooldown_counter > 0
 
 
 class TerminateOnNaN(Callback):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ class TensorBoard(Callback):
         log_dir: the folder; training is written to `train` in it, evaluation to `validation`.
         histogram_freq: epochs between histograms of the weights; 0 for none.
         write_graph: kept for compatibility: models have no graph of TensorFlow to write.
-        write_images: not offered, as are `profile_batch` and `embeddings_freq`.
+        write_images: not offered, as are `profile_batch` and `embeddings_freq`; they are told of
+            and add nothing.
         write_steps_per_second: also how many steps are made in a second.
         update_freq: "epoch", "batch", or a number of batches between values.
 
@@ -40,9 +42,10 @@ class TensorBoard(Callback):
             ("embeddings_freq", embeddings_freq), ("embeddings_metadata", embeddings_metadata),
         ):
             if value:
-                raise InvalidArgument(
-                    f"TensorBoard writes scalars and histograms; {name}={value!r} is not offered. "
-                    "Profiles are made by the engine's own profiler."
+                warnings.warn(
+                    f"TensorBoard writes scalars and histograms; {name}={value!r} is not offered "
+                    "and adds nothing. Profiles are made by the engine's own profiler.",
+                    stacklevel=2,
                 )
         if update_freq not in ("epoch", "batch") and not isinstance(update_freq, int):
             raise InvalidArgument(

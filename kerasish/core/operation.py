@@ -9,7 +9,7 @@ from typing import Any
 from kerasish.core import symbolic
 from kerasish.core.op import _any_symbolic
 from kerasish.core.scope import auto_name
-from kerasish.errors import InvalidArgument
+from kerasish.errors import InvalidArgument, NotDefined
 
 
 def snake_case(name: str) -> str:
@@ -65,7 +65,9 @@ class Operation:
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What it computes; a subclass defines it."""
-        raise TypeError(f"{type(self).__name__} defines no call() method. Define what it computes.")
+        raise NotDefined(
+            f"{type(self).__name__} defines no call() method. Define what it computes."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs to make an equal object; here the arguments of `__init__`."""

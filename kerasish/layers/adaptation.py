@@ -178,6 +178,12 @@ class Adaptable(Layer):
         if self.lora_rank and not self.lora_enabled:
             self.enable_lora(self.lora_rank, self.lora_alpha)
 
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if not self.lora_rank:
+            del config["lora_rank"], config["lora_alpha"]
+        return config
+
     # Variables -----------------------------------------------------------------------------
 
     def _add_extra(self, name: str, value: np.ndarray, **kwargs: Any) -> Variable:

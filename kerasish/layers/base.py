@@ -18,6 +18,7 @@ from kerasish.core.operation import Operation
 from kerasish.core.symbolic import KerasTensor
 from kerasish.core.variable import Variable
 from kerasish.errors import (
+    DTypeError,
     InvalidArgument,
     KerasishError,
     NotBuilt,
@@ -589,6 +590,11 @@ class Layer(Operation):
         tensors = {k: v for k, v in arguments.items() if k != "mask" and _holds_tensor(v)}
         if self.input_spec is not None and tensors:
             input_spec_module.check(self.input_spec, next(iter(tensors.values())), self)
+        elif self.input_spec is not None:
+            raise DTypeError(
+                f"Layer {self.name!r} ({type(self).__name__}) is called on tensors, got "
+                f"{', '.join(map(repr, arguments.values())) or 'no arguments'}."
+            )
         if not self.built:
             shapes = {f"{k}_shape": _shapes(v) for k, v in tensors.items()
                       if not k.endswith("_mask")}
@@ -1032,7 +1038,7 @@ def _own_arguments(cls: type) -> tuple[str, ...]:
     )
 
 
-_BASE_ARGUMENTS = ("name", "trainable", "dtype", "autocast", "activity_regularizer", "weights")
+_BASE_ARGUMENTS = ("name", "trainable", "dtype", "autocast", "weights")
 
 
 def _argument_config(name: str, value: Any) -> Any:

@@ -503,11 +503,13 @@ class Lambda(Layer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        config["function"] = serialization.serialize_keras_object(self.function)
-        if self.mask is None:
-            del config["mask"]
-        if self._output_shape is not None:
-            config["output_shape"] = serialization.serialize_keras_object(self._output_shape)
+        given = {
+            "function": self.function, "mask": self.mask, "output_shape": self._output_shape
+        }
+        for key, value in given.items():
+            config.pop(key, None)
+            if value is not None:
+                config[key] = _function_config(value) if callable(value) else value
         return config
 
     @classmethod
@@ -523,6 +525,13 @@ class Lambda(Layer):
                     safe_mode=serialization.in_safe_mode() if safe_mode is None else safe_mode,
                 )
         return cls(**config)
+
+
+def _function_config(function: Any) -> dict[str, Any]:
+    config = serialization.serialize_keras_object(function)
+    if config["class_name"] == "__lambda__":  # the form that Keras' Lambda layer reads
+        config["config"] = config["config"]["value"]
+    return config
 
 
 class Masking(Layer):

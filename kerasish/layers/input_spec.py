@@ -6,7 +6,7 @@ from typing import Any
 
 from kerasish import dtypes, tree
 from kerasish.core.op import describe
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 
 
 class InputSpec:
@@ -43,6 +43,11 @@ class InputSpec:
         self.ndim = len(self.shape) if self.shape is not None else ndim
         self.max_ndim = max_ndim
         self.min_ndim = min_ndim
+        if axes is not None and not (
+            isinstance(axes, dict) and all(isinstance(k, int | str) for k in axes)
+            and all(str(k).lstrip("-").isdigit() for k in axes)
+        ):
+            raise DTypeError(f"InputSpec: axes is a dict from axis to size, got {axes!r}.")
         self.axes = {int(k): v for k, v in (axes or {}).items()}
         self.allow_last_axis_squeeze = allow_last_axis_squeeze
         self.name = name

@@ -483,6 +483,11 @@ class RNN(Layer):
         self._expected_batch_size: Any = None
 
     @property
+    def state_size(self) -> Any:
+        """The `state_size` of the cell."""
+        return self.cell.state_size
+
+    @property
     def states(self) -> Any:
         """The states that a stateful layer begins the next batch with, or `None`."""
         return None if self._states is None else self._states.held

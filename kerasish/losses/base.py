@@ -11,7 +11,7 @@ from kerasish import backends, dtypes, ops, tree
 from kerasish.core.op import describe, is_symbolic
 from kerasish.core.operation import snake_case
 from kerasish.core.scope import auto_name
-from kerasish.errors import DTypeError, InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, NotDefined, ShapeError
 from kerasish.layers import masking
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
@@ -93,7 +93,7 @@ class Loss:
             y_true: the labels, a tensor or a structure of them.
             y_pred: the predictions.
         """
-        raise TypeError(
+        raise NotDefined(
             f"{type(self).__name__} defines no call(y_true, y_pred). Return one loss a sample."
         )
 
@@ -137,6 +137,9 @@ class LossFunctionWrapper(Loss):
         self._fn_kwargs = kwargs
         self._labels_stay_integers = getattr(fn, "takes_class_numbers", False)
 
+    def __getattr__(self, name: str) -> Any:
+        return argument_of(self, name)
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         native = backends.active.native
         if type(y_true) in native and type(y_pred) in native:
@@ -169,6 +172,16 @@ class LossFunctionWrapper(Loss):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+def argument_of(wrapper: Any, name: str) -> Any:
+    """An argument that a loss or metric passes on to its function, such as `from_logits`."""
+    try:
+        return vars(wrapper)["_fn_kwargs"][name]
+    except KeyError:
+        raise AttributeError(
+            f"{type(wrapper).__name__!r} object has no attribute {name!r}"
+        ) from None
 
 
 def standardize_dtype(dtype: Any) -> str:

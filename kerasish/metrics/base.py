@@ -12,7 +12,7 @@ from kerasish.core.op import describe
 from kerasish.core.operation import snake_case
 from kerasish.core.scope import StatelessScope, auto_name, name_scope
 from kerasish.core.variable import Variable
-from kerasish.errors import InvalidArgument, StateError
+from kerasish.errors import InvalidArgument, NotDefined, StateError
 from kerasish.losses.base import standardize_dtype
 
 
@@ -117,11 +117,11 @@ class Metric:
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Takes a batch into account."""
-        raise TypeError(f"{type(self).__name__} defines no update_state().")
+        raise NotDefined(f"{type(self).__name__} defines no update_state().")
 
     def result(self) -> Any:
         """The measure so far: a scalar tensor, or a dict of them."""
-        raise TypeError(f"{type(self).__name__} defines no result().")
+        raise NotDefined(f"{type(self).__name__} defines no result().")
 
     def reset_state(self) -> None:
         """Begins anew."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasish import backends, ops
 from kerasish.layers import masking
-from kerasish.losses.base import as_tensor, both, masked_weights
+from kerasish.losses.base import argument_of, as_tensor, both, masked_weights
 from kerasish.metrics.base import Metric, add
 
 
@@ -140,6 +140,9 @@ class MeanMetricWrapper(Mean):
         super().__init__(name=name, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
+
+    def __getattr__(self, name: str) -> Any:
+        return argument_of(self, name)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes a batch into account.

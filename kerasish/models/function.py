@@ -11,7 +11,7 @@ from kerasish.core.operation import OpCall, Operation
 from kerasish.core.symbolic import KerasTensor, Node
 from kerasish.errors import InvalidArgument
 from kerasish.layers import masking
-from kerasish.layers.base import Layer, _Call
+from kerasish.layers.base import Layer, _Call, _map_shapes
 from kerasish.layers.input_layer import InputLayer
 
 
@@ -256,6 +256,12 @@ class Function(Operation):
             node = Node(operation, filled(args), filled(kwargs), outputs)
             made.append(node.output_tensors)
         Function.__init__(self, *[filled(s) for s in state["structures"]], name=state["name"])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for those of the inputs."""
+        dtypes = (x.dtype for x in self._inputs)
+        inputs = _map_shapes(lambda s: KerasTensor(s, next(dtypes)), input_shape)
+        return tree.map_structure(lambda x: x.shape, self.compute_output_spec(inputs))
 
     def call(self, inputs: Any) -> Any:
         """The outputs for inputs in the structure of `inputs`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from kerasish import backends, dtypes, tree
+import numpy as np
+
+from kerasish import backends, dtypes, ops, tree
 from kerasish.core.symbolic import KerasTensor
-from kerasish.errors import DTypeError, InvalidArgument, NotBuilt, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, NotBuilt, NotDefined, ShapeError
 from kerasish.layers.base import Layer
 from kerasish.layers.input_layer import InputLayer
 from kerasish.models import graph_config
@@ -146,7 +148,7 @@ class Model(Trainer, Layer):
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Runs the graph; a subclass defines its own."""
         if self._graph is None:
-            raise TypeError(
+            raise NotDefined(
                 f"{type(self).__name__} defines no call() method. Define call(self, inputs) in it, "
                 "or make the model from symbolic inputs and outputs."
             )
@@ -417,6 +419,67 @@ class Model(Trainer, Layer):
 
         load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
+    def _state_by_kind(self) -> dict[str, list[Any]]:
+        return {
+            "trainable_variables": self.trainable_variables,
+            "non_trainable_variables": self.non_trainable_variables,
+            "optimizer_variables": [] if self.optimizer is None else self.optimizer.variables,
+            "metrics_variables": self.metrics_variables,
+        }
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """The values of all variables, those of the optimizer and the metrics included.
+
+        Args:
+            value_format: `"backend_tensor"` or `"numpy_array"`.
+
+        Returns:
+            A dict with the keys `"trainable_variables"`, `"non_trainable_variables"`,
+            `"optimizer_variables"` and `"metrics_variables"`. Below them are dicts in dicts, for
+            the parts of the variables' paths, with copies of the values.
+
+        >>> import kerasish as keras
+        >>> dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name="dense")
+        >>> model = keras.Sequential([keras.Input((2,)), dense], name="model")
+        >>> model.get_state_tree("numpy_array")["trainable_variables"]["model"]["dense"]["kernel"]
+        array([[1.],
+               [1.]], dtype=float32)
+        """
+        if value_format not in ("backend_tensor", "numpy_array"):
+            raise InvalidArgument(
+                f"value_format is 'backend_tensor' or 'numpy_array', got {value_format!r}."
+            )
+        result: dict[str, Any] = {}
+        for kind, variables in self._state_by_kind().items():
+            result[kind] = {}
+            for v in variables:
+                *folders, name = v.path.split("/")
+                place = result[kind]
+                for folder in folders:
+                    place = place.setdefault(folder, {})
+                tensor = value_format == "backend_tensor"
+                place[name] = ops.copy(v.value) if tensor else np.array(v.numpy())
+        return result
+
+    def set_state_tree(self, state_tree: dict[str, Any]) -> None:
+        """Gives variables the values of a tree of `get_state_tree`, or of a part of one.
+
+        Args:
+            state_tree: the tree.
+        """
+        state = self._state_by_kind()
+        for kind, values in state_tree.items():
+            if kind not in state:
+                raise InvalidArgument(f"A state tree has the keys {list(state)}, got {kind!r}.")
+            variables = {v.path: v for v in state[kind]}
+            for path, value in _leaves(values):
+                if path not in variables:
+                    raise InvalidArgument(
+                        f"The state tree names {path!r}, which is not among the {kind} of model "
+                        f"{self.name!r}: {sorted(variables)}."
+                    )
+                variables[path].assign(value)
+
     def reset_states(self) -> None:
         """Resets the states of stateful layers."""
         for layer in self._flatten_layers(include_self=False):
@@ -465,6 +528,15 @@ class Model(Trainer, Layer):
                 f"Model {self.name!r} must be built before {what}: call it on data, fit it, or "
                 "call model.build(input_shape)."
             )
+
+
+def _leaves(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """The paths and values of dicts in dicts."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{name}/")
+        else:
+            yield path + name, value
 
 
 class Functional(Model):

@@ -11,7 +11,7 @@ from typing import Any
 from kerasish import backends, tree
 from kerasish.core import symbolic
 from kerasish.core.op import _any_symbolic, _values, op
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 from kerasish.ops.core import convert_to_tensor
 from kerasish.ops.creation import ones_like
 from kerasish.ops.elementwise import add, multiply
@@ -37,7 +37,7 @@ def _control(*functions: str) -> Callable[..., Any]:
             bound = signature.bind(*args, **kwargs)
             for name in functions:
                 if not callable(bound.arguments[name]):
-                    raise InvalidArgument(
+                    raise DTypeError(
                         f"ops.{fn.__name__}: {name} must be a function, got "
                         f"{bound.arguments[name]!r}. A constant x is lambda *_: x."
                     )
@@ -160,7 +160,7 @@ def scan(
     (6, [1, 3, 6])
     """
     if not callable(f):
-        raise InvalidArgument(f"ops.scan: f must be a function, got {f!r}.")
+        raise DTypeError(f"ops.scan: f must be a function, got {f!r}.")
     if not isinstance(unroll, bool | int) or (unroll is not False and unroll < 1):
         raise InvalidArgument(f"ops.scan: unroll is a positive int or a bool, got {unroll!r}.")
     xs, init = (
@@ -203,7 +203,7 @@ def associative_scan(
     [1, 3, 6, 10]
     """
     if not callable(f):
-        raise InvalidArgument(f"ops.associative_scan: f must be a function, got {f!r}.")
+        raise DTypeError(f"ops.associative_scan: f must be a function, got {f!r}.")
     elems = tree.map_structure(convert_to_tensor, elems)
     sizes = {x.shape[axis] for x in tree.flatten(elems)}
     if len(sizes) != 1:
@@ -332,7 +332,7 @@ def jvp(
     (9.0, 6.0)
     """
     if not callable(fun):
-        raise InvalidArgument(f"ops.jvp: fun must be a function, got {fun!r}.")
+        raise DTypeError(f"ops.jvp: fun must be a function, got {fun!r}.")
     if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple) or len(
         primals
     ) != len(tangents):

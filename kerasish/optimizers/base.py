@@ -19,7 +19,7 @@ from kerasish.core import scope
 from kerasish.core.op import tensor
 from kerasish.core.operation import snake_case
 from kerasish.core.variable import Variable
-from kerasish.errors import InvalidArgument, NotBuilt, ShapeError
+from kerasish.errors import InvalidArgument, NotBuilt, NotDefined, ShapeError
 from kerasish.optimizers.plan import Plan, nothing, pick, when
 from kerasish.optimizers.schedules import LearningRateSchedule
 from kerasish.saving import serialization
@@ -353,7 +353,7 @@ class Optimizer:
 
         `hyper` is what `hyper(learning_rate, step)` returned, in the leaf's dtype.
         """
-        raise InvalidArgument(
+        raise NotDefined(
             f"{type(self).__name__} defines no update. Give it rule(param, grad, slots, hyper), or "
             "update_step(gradient, variable, learning_rate)."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasish import dtypes
-from kerasish.errors import StateError
+from kerasish.errors import NotDefined
 from kerasish.quantizers.numeric import abs_max_quantize
 
 
@@ -31,7 +31,7 @@ class Quantizer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
-        raise StateError(
+        raise NotDefined(
             f"{type(self).__name__} has no get_config(), so it cannot be saved. Define one that "
             "returns the arguments of __init__."
         )

@@ -29,7 +29,7 @@ from kerasish import dtypes
 from kerasish._version import KERAS, RELEASE
 from kerasish.core import scope
 from kerasish.core.operation import snake_case
-from kerasish.errors import InvalidArgument, KerasishError, UnsafeFile
+from kerasish.errors import FileMissing, InvalidArgument, KerasishError, UnsafeFile
 from kerasish.layers.base import Layer
 from kerasish.saving import hdf5, serialization
 from kerasish.saving.object_registration import CustomObjectScope
@@ -146,7 +146,7 @@ def load_model(
     """
     path = pathlib.Path(os.fspath(filepath))
     if not path.is_file():
-        raise InvalidArgument(f"There is no file {str(path)!r}.")
+        raise FileMissing(f"There is no file {str(path)!r}.")
     if path.name.endswith(_HDF5) and not path.name.endswith(".weights.h5"):
         with _reading(path), _h5(path, "r") as file:
             return hdf5.read(file, custom_objects, compile, safe_mode, path.stat().st_size)
@@ -311,7 +311,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
             "layer stands in the model. skip_mismatch=True loads what fits."
         )
     if not path.is_file():
-        raise InvalidArgument(f"There is no file {str(path)!r}.")
+        raise FileMissing(f"There is no file {str(path)!r}.")
     before = [(v, np.array(v.numpy())) for v in _all_variables(model)]
     try:
         with _reading(path):

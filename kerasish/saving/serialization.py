@@ -22,7 +22,7 @@ import numpy as np
 
 from kerasish import backends, dtypes
 from kerasish.core.symbolic import KerasTensor
-from kerasish.errors import InvalidArgument, KerasishError, UnsafeFile
+from kerasish.errors import InvalidArgument, KerasishError, UnknownObject, UnsafeFile
 from kerasish.saving import object_registration as registration
 
 _NAMESPACES = (
@@ -215,11 +215,10 @@ def _serialize(obj: Any) -> Any:
         if (module := public_module(obj)) is not None:
             return {"module": module, "class_name": "function", "config": obj.__name__,
                     "registered_name": obj.__name__}
-        return {
-            "module": getattr(obj, "__module__", None), "class_name": "function",
-            "config": obj.__name__, "registered_name": registration.get_registered_name(obj),
-        }
-    raise InvalidArgument(
+        name = registration.get_registered_name(obj)  # Keras looks for it in "config"
+        return {"module": getattr(obj, "__module__", None), "class_name": "function",
+                "config": name, "registered_name": name}
+    raise UnknownObject(
         f"Cannot serialize {obj!r} of type {type(obj).__name__}. Objects in a config are plain "
         "values, arrays, or have a get_config() method."
     )
@@ -255,7 +254,7 @@ def _decode_lambda(config: Any) -> Any:
         )
     import marshal
 
-    value = config["value"]
+    value = config.get("value", config)  # Keras' Lambda layer writes the code without the key
     code = marshal.loads(base64.b64decode(value["code"]))
     defaults, closure = (_deserialize(value.get(k) or []) for k in ("defaults", "closure"))
     cells = tuple(types.CellType(x) for x in closure)
@@ -327,7 +326,7 @@ def retrieve(
     known = [*(custom_objects or {}), *registration.get_custom_objects()]
     near = difflib.get_close_matches(str(registered_name or name), known, n=3, cutoff=0.5)
     hint = f" Known names that look alike: {near}." if near else ""
-    raise InvalidArgument(
+    raise UnknownObject(
         f"The config names {registered_name or name!r} of module {module!r}, which is not part of "
         f"kerasish and was not registered.{hint} Import the code that defines it, decorate it "
         "with @keras.saving.register_keras_serializable(package, name), or pass "
@@ -437,6 +436,8 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
         raise InvalidArgument(f"The config of {name!r} is not a dictionary: {inner!r}.")
     try:
         obj = found.from_config(inner)
+    except KerasishError:
+        raise
     except TypeError as error:
         raise InvalidArgument(
             f"{name}.from_config failed: {error}. Config: {inner!r}. Its get_config() must return "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, tree
-from kerasish.errors import BackendMissing, InvalidArgument, ShapeError
+from kerasish.errors import BackendMissing, FileMissing, InvalidArgument, ShapeError
 from kerasish.utils.images import img_to_array, load_img
 from kerasish.utils.py_dataset import PyDataset
 
@@ -330,7 +330,7 @@ def _listed(
     """(paths, class numbers, class names) of the files in a folder."""
     root = pathlib.Path(directory)
     if not root.is_dir():
-        raise InvalidArgument(f"There is no folder {str(root)!r}.")
+        raise FileMissing(f"There is no folder {str(root)!r}.")
 
     def files(folder: pathlib.Path) -> list[str]:
         found: list[str] = []

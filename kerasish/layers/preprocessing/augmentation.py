@@ -143,7 +143,9 @@ class ImageLayer(PipelineLayer):
         # Without what a layer fixes for its base class and does not take itself.
         own = next(c for c in type(self).__mro__ if c.__module__.startswith("kerasish."))
         taken = inspect.signature(own.__init__).parameters
-        hidden = {"seed", "data_format", "fill_mode"} - taken.keys()
+        hidden = {"seed", "fill_mode"} - taken.keys()
+        if self.bounding_box_format is None:
+            hidden.add("bounding_box_format")
         return {k: v for k, v in super().get_config().items() if k not in hidden}
 
     @property

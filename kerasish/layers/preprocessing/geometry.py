@@ -315,7 +315,7 @@ class RandomElasticTransform(_Geometry):
 
     Args:
         factor: the bounds of the probability; a number means `(0, factor)`.
-        scale: how strong the field is, or a pair of bounds of it.
+        scale: the bounds of the field's strength; a number means `(0, scale)`.
         interpolation, fill_mode, fill_value: as in `RandomRotation`.
         value_range: the least and greatest value of a pixel.
         seed: the seed of the fields.
@@ -333,7 +333,7 @@ class RandomElasticTransform(_Geometry):
     ):  # fmt: skip
         super().__init__(interpolation, fill_mode, fill_value, seed, data_format, **kwargs)
         self.factor = bounds("RandomElasticTransform", factor, 0.0, (0.0, 1.0))
-        self.scale = bounds("RandomElasticTransform", scale, scale, name="scale")
+        self.scale = bounds("RandomElasticTransform", scale, 0.0, name="scale")
         self.value_range = value_range
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:

@@ -1,0 +1,183 @@
+"""What programs that were written for Keras read, catch and call beside the layers themselves."""
+
+import numpy as np
+import pytest
+
+import kerasish as keras
+from kerasish import backends, errors
+
+L = keras.layers
+
+
+def host(x):
+    return np.asarray(backends.to_host(x))
+
+
+def trained(**options):
+    keras.utils.clear_session()
+    model = keras.Sequential([keras.Input((3,)), L.Dense(2, name="d"), L.Dropout(0.5)], name="m")
+    model.compile("adam", "mse", metrics=["mae"], **options)
+    model.fit(np.ones((8, 3)), np.ones((8, 2)), batch_size=4, verbose=0)
+    return model
+
+
+# Attributes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("made, attributes", [
+    (keras.losses.BinaryCrossentropy(True, 0.1), {"from_logits": True, "label_smoothing": 0.1}),
+    (keras.losses.CategoricalFocalCrossentropy(alpha=0.5), {"alpha": 0.5, "gamma": 2.0}),
+    (keras.losses.Tversky(beta=0.25), {"alpha": 0.5, "beta": 0.25, "axis": None}),
+    (keras.losses.Huber(delta=2.0), {"delta": 2.0}),
+    (keras.metrics.CategoricalCrossentropy(label_smoothing=0.2), {"label_smoothing": 0.2}),
+])  # fmt: skip
+def test_arguments_of_losses_and_metrics_are_attributes(made, attributes):
+    assert {name: getattr(made, name) for name in attributes} == attributes
+    assert not hasattr(made, "no_such_argument")
+
+
+def test_sizes_of_recurrent_layers():
+    assert L.LSTM(4).state_size == [4, 4]
+    assert L.RNN([L.GRUCell(2), L.LSTMCell(3)]).state_size == [2, [3, 3]]
+
+
+def test_configs_tell_what_keras_tells():
+    assert L.Conv2D(2, 3).get_config()["activity_regularizer"] is None
+    assert L.LSTM(2, activity_regularizer="l2").get_config()["activity_regularizer"]
+    assert "lora_rank" not in L.Dense(2).get_config()
+    assert L.Dense(2, lora_rank=3, lora_alpha=6).get_config()["lora_alpha"] == 6
+    bright = L.RandomBrightness(0.1, data_format="channels_first").get_config()
+    assert bright["data_format"] == "channels_first" and "bounding_box_format" not in bright
+    flip = L.RandomFlip(bounding_box_format="xyxy")
+    assert L.RandomFlip.from_config(flip.get_config()).bounding_box_format == "xyxy"
+
+
+def test_one_number_bounds_the_strength_of_elastic_transforms():
+    assert L.RandomElasticTransform(scale=0.5).scale == (0.0, 0.5)
+
+
+# Errors -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call, expected", [
+    (lambda: L.Dense(2)(None), ValueError),
+    (lambda: L.Dense(2)("x"), ValueError),
+    (lambda: L.Dense(2)([1.0, 2.0]), ValueError),
+    (lambda: keras.Input((2,), dtype="nope"), ValueError),
+    (lambda: keras.ops.cast([1.0], "nope"), ValueError),
+    (lambda: keras.ops.convert_to_tensor(None), ValueError),
+    (lambda: float(keras.Input(())), ValueError),
+    (lambda: keras.InputSpec(axes=3), TypeError),
+    (lambda: keras.InputSpec(axes={"a": 1}), TypeError),
+    (lambda: keras.ops.scan(3, 1, None), TypeError),
+    (lambda: keras.ops.while_loop(3, 3, [1]), TypeError),
+    (lambda: keras.losses.Loss()([1.0], [1.0]), NotImplementedError),
+    (lambda: keras.metrics.Metric().update_state(1.0), NotImplementedError),
+    (lambda: keras.metrics.Metric().result(), NotImplementedError),
+    (lambda: keras.Layer()(np.ones(2)), NotImplementedError),
+    (lambda: keras.Regularizer().get_config(), NotImplementedError),
+    (lambda: keras.Quantizer().get_config(), NotImplementedError),
+    (lambda: keras.Initializer()((2,)), NotImplementedError),
+    (lambda: L.deserialize({"class_name": "Nope", "config": {}}), TypeError),
+    (lambda: keras.saving.serialize_keras_object(object()), TypeError),
+    (lambda: trained().load_weights("missing.weights.h5"), FileNotFoundError),
+    (lambda: keras.saving.load_model("missing.h5"), FileNotFoundError),
+    (lambda: keras.saving.load_model("missing.keras"), ValueError),
+    (lambda: keras.utils.image_dataset_from_directory("missing"), FileNotFoundError),
+    (lambda: keras.callbacks.BackupAndRestore("folder", save_freq="x"), ValueError),
+])  # fmt: skip
+def test_errors_are_caught_as_those_of_keras(call, expected):
+    with pytest.raises(expected) as caught:
+        call()
+    assert isinstance(caught.value, errors.KerasishError)
+
+
+def test_an_unknown_class_within_a_config_is_told_plainly():
+    config = keras.Sequential([keras.Input((2,)), L.Dense(2)]).get_config()
+    config["layers"][1]["class_name"] = "Nope"
+    with pytest.raises(errors.UnknownObject, match="'Nope'"):
+        keras.Sequential.from_config(config)
+
+
+# Callbacks --------------------------------------------------------------------------------------
+
+
+class Logged:
+    metrics = ()
+
+
+def test_callbacks_offer_what_subclasses_build_on():
+    stop = keras.callbacks.EarlyStopping("val_accuracy", min_delta=0.1)
+    stop.set_model(Logged())
+    assert stop.monitor_op is np.greater
+    assert stop.get_monitor_value({"val_accuracy": 0.5}) == 0.5
+    assert stop._is_improvement(0.7, 0.5) and not stop._is_improvement(0.55, 0.5)
+    with pytest.warns(UserWarning, match="val_accuracy"):
+        assert stop.get_monitor_value({"loss": 1.0}) is None
+    lower = keras.callbacks.ReduceLROnPlateau("loss")
+    lower.set_model(Logged())
+    assert lower.monitor_op is np.less and not lower.in_cooldown()
+
+
+# State ------------------------------------------------------------------------------------------
+
+
+def test_the_state_of_a_model_as_a_tree(backend):
+    model = trained()
+    tree = model.get_state_tree("numpy_array")
+    assert set(tree["trainable_variables"]["m"]["d"]) == {"kernel", "bias"}
+    assert "m_d_kernel_momentum" in tree["optimizer_variables"]["adam"]
+    assert set(tree["metrics_variables"]) == {"loss", "mean_absolute_error"}
+    before = host(model.layers[0].kernel).copy()
+    model.fit(np.ones((8, 3)), np.zeros((8, 2)), verbose=0)
+    assert not np.array_equal(host(model.layers[0].kernel), before)
+    np.testing.assert_array_equal(tree["trainable_variables"]["m"]["d"]["kernel"], before)
+    model.set_state_tree(tree)
+    np.testing.assert_array_equal(host(model.layers[0].kernel), before)
+    assert int(host(model.optimizer.iterations)) == 2
+    bias = model.get_state_tree()["trainable_variables"]["m"]["d"]["bias"]
+    assert keras.ops.is_tensor(bias)
+    model.set_state_tree({"trainable_variables": {"m": {"d": {"bias": np.full(2, 7.0)}}}})
+    np.testing.assert_array_equal(host(model.layers[0].bias), [7.0, 7.0])
+
+
+def test_state_trees_that_do_not_fit():
+    model = trained()
+    with pytest.raises(ValueError, match="weights"):
+        model.set_state_tree({"weights": {}})
+    with pytest.raises(ValueError, match="m/e/kernel"):
+        model.set_state_tree({"trainable_variables": {"m": {"e": {"kernel": 1.0}}}})
+    with pytest.raises(ValueError, match="list"):
+        model.get_state_tree("list")
+    assert keras.Sequential([L.Dense(1)]).get_state_tree()["optimizer_variables"] == {}
+
+
+def test_shapes_of_functions():
+    x, n = keras.KerasTensor((None, 3)), keras.KerasTensor((None,), dtype="int32")
+    both = keras.Function([x, n], {"y": L.Dense(2)(x), "z": keras.ops.one_hot(n, 4)})
+    assert both.compute_output_shape([(5, 3), (5,)]) == {"y": (5, 2), "z": (5, 4)}
+
+
+# Functions in files -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output_shape", [None, (3,), lambda s: s])
+def test_lambdas_are_written_as_keras_reads_them(output_shape):
+    config = L.Lambda(lambda x, n=2: x * n, output_shape=output_shape).get_config()
+    function = config["function"]
+    assert function["class_name"] == "__lambda__"
+    assert set(function["config"]) == {"code", "defaults", "closure"}
+    again = L.Lambda.from_config(config, safe_mode=False)
+    assert host(again(np.ones((2, 3), "float32"))).tolist() == [[2.0] * 3] * 2
+    with pytest.raises(errors.UnsafeFile):
+        L.Lambda.from_config(config, safe_mode=True)
+
+
+def test_registered_functions_are_written_by_the_name_that_keras_looks_for():
+    @keras.saving.register_keras_serializable("programs")
+    def doubled(x):
+        return x * 2
+
+    config = keras.saving.serialize_keras_object(doubled)
+    assert config["config"] == config["registered_name"] == "programs>doubled"
+    assert keras.saving.deserialize_keras_object(config) is doubled
