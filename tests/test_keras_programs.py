@@ -149,6 +149,11 @@ def test_state_trees_that_do_not_fit():
         model.set_state_tree({"trainable_variables": {"m": {"e": {"kernel": 1.0}}}})
     with pytest.raises(ValueError, match="list"):
         model.get_state_tree("list")
+    before = model.get_weights()
+    values = {"kernel": np.ones(before[0].shape), "bias": np.ones(9)}
+    with pytest.raises(ValueError, match="bias"):
+        model.set_state_tree({"trainable_variables": {"m": {"d": values}}})
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
     assert keras.Sequential([L.Dense(1)]).get_state_tree()["optimizer_variables"] == {}
 
 

@@ -201,7 +201,6 @@ class ReduceLROnPlateau(_Monitor):
                     self.cooldown_counter = self.cooldown
                     self.wait = 0
 
-
     def in_cooldown(self) -> bool:
         """Whether epochs are let pass after the rate was lowered."""
         return self.cooldown_counter > 0

@@ -468,6 +468,7 @@ class Model(Trainer, Layer):
             state_tree: the tree.
         """
         state = self._state_by_kind()
+        found = []
         for kind, values in state_tree.items():
             if kind not in state:
                 raise InvalidArgument(f"A state tree has the keys {list(state)}, got {kind!r}.")
@@ -478,7 +479,15 @@ class Model(Trainer, Layer):
                         f"The state tree names {path!r}, which is not among the {kind} of model "
                         f"{self.name!r}: {sorted(variables)}."
                     )
-                variables[path].assign(value)
+                shape = tuple(value.shape if hasattr(value, "shape") else np.shape(value))
+                if shape != variables[path].shape:
+                    raise ShapeError(
+                        f"The state tree has shape {shape} for {path!r}, which is of shape "
+                        f"{variables[path].shape}."
+                    )
+                found.append((variables[path], value))
+        for variable, value in found:  # all fit: nothing is half-changed
+            variable.assign(value)
 
     def reset_states(self) -> None:
         """Resets the states of stateful layers."""
