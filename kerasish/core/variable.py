@@ -144,6 +144,15 @@ class Variable:
             held = self._value if self._home is active else active.adopt(self)
             self._value = active.assign(held, value)
 
+    def _increase(self, value: Any) -> None:
+        """`assign_add` for a tensor of the variable's own dtype and shape, or a number."""
+        if state.current is not None:
+            self._write(self.value + value)
+        else:
+            active = backends.active
+            held = self._value if self._home is active else active.adopt(self)
+            self._value = active.increase(held, value)
+
     def assign_add(self, value: Any) -> Any:
         """Adds to the value."""
         return self.assign(self + value)

@@ -114,8 +114,8 @@ class _Cell(DropoutRNNCell, Layer):
         return self.bias_initializer
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
-        return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in sizes]
+        count = len(self.state_size) if isinstance(self.state_size, list) else 1
+        return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype)] * count
 
     def _dropped(self, x: Any, h: Any, training: bool) -> tuple[Any, Any]:
         if training and self.dropout:
@@ -730,7 +730,7 @@ class _WithCell(RNN):
 
 def _standard(function: Any, name: str) -> Any:
     """The op of that name where the activation is it, so that kernels recognise it."""
-    return getattr(ops, name) if function is activations.get(name) else function
+    return getattr(ops, name) if function is getattr(activations, name) else function
 
 
 def _cudnn(choice: Any) -> Any:

@@ -207,7 +207,7 @@ def _collect(value: Any, found: dict[int, Variable]) -> None:
 
 def add(variable: Variable, value: Any) -> None:
     """Adds to a variable of state; `value` is a tensor of its dtype or a Python number."""
-    variable.assign(variable.value + value)
+    variable._increase(value)
 
 
 def check_shapes(metric: Metric, y_true: Any, y_pred: Any) -> None:

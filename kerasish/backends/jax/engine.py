@@ -163,6 +163,10 @@ def assign(held: Any, value: Any) -> Any:
     return jnp.array(value, copy=True)
 
 
+def increase(held: Any, value: Any) -> Any:
+    return assign(held, held + value)
+
+
 block_until_ready = jax.block_until_ready
 
 

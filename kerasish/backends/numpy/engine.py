@@ -130,6 +130,10 @@ def assign(held: np.ndarray, value: Any) -> np.ndarray:
     return held
 
 
+def increase(held: np.ndarray, value: Any) -> np.ndarray:
+    return np.add(held, strip(value), out=held)
+
+
 def block_until_ready(x: Any) -> Any:
     return x
 

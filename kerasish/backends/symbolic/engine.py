@@ -176,6 +176,9 @@ def assign(held: Any, value: Any) -> Any:
     return held
 
 
+increase = assign
+
+
 @contextlib.contextmanager
 def device_scope(name: str) -> Iterator[None]:
     yield

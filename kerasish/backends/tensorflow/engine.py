@@ -164,6 +164,11 @@ def assign(held: Any, value: Any) -> Any:
     return held
 
 
+def increase(held: Any, value: Any) -> Any:
+    held.assign_add(value)
+    return held
+
+
 def block_until_ready(x: Any) -> Any:
     tree.map_structure(lambda leaf: leaf.numpy() if hasattr(leaf, "numpy") else leaf, x)
     return x

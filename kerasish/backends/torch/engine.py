@@ -202,6 +202,13 @@ def assign(held: torch.Tensor, value: Any) -> torch.Tensor:
     return held
 
 
+def increase(held: torch.Tensor, value: Any) -> torch.Tensor:
+    value = value.detach() if isinstance(value, torch.Tensor) else value
+    if held.requires_grad or _depth:
+        return assign(held, held.detach() + value)
+    return held.add_(value)
+
+
 def block_until_ready(x: Any) -> Any:
     if _device.type == "cuda":
         torch.cuda.synchronize()

@@ -40,11 +40,11 @@ def _binary_crossentropy_of_logits(target: Any, logits: Any) -> Any:
 
 
 def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
+    if target.ndim != 1:
+        flat = logits.reshape(-1, logits.shape[-1])
+        return _sparse_softmax_crossentropy(target.reshape(-1), flat).reshape(target.shape)
     # The default ignore_index would pass over the label -100 in silence.
-    return F.cross_entropy(
-        logits.reshape(-1, logits.shape[-1]), target.reshape(-1).long(), reduction="none",
-        ignore_index=-(2**31),
-    ).reshape(target.shape)
+    return F.cross_entropy(logits, target.long(), reduction="none", ignore_index=-(2**31))
 
 
 def _attention(

@@ -33,7 +33,9 @@ def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None
         slots = [_values(held) for held in zip(*group.slots, strict=True)]
         # The kernels walk memory in order: a gradient must lie as its parameter does.
         grads = [
-            g if g.stride() == p.stride() and g.dtype is p.dtype
+            g if g.dtype is p.dtype and (
+                g.is_contiguous() and p.is_contiguous() or g.stride() == p.stride()
+            )
             else torch.empty_like(p).copy_(g)
             for p, g in zip(params, grads, strict=True)
         ]
