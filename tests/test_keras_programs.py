@@ -186,3 +186,67 @@ def test_registered_functions_are_written_by_the_name_that_keras_looks_for():
     config = keras.saving.serialize_keras_object(doubled)
     assert config["config"] == config["registered_name"] == "programs>doubled"
     assert keras.saving.deserialize_keras_object(config) is doubled
+
+
+# Graphs -----------------------------------------------------------------------------------------
+
+
+def encoder():
+    keras.utils.clear_session()
+    x = keras.Input((6, 6, 3), name="x")
+    conv = L.Conv2D(2, 3, name="conv")(x)
+    y = L.Dense(4, name="top")(L.GlobalAveragePooling2D()(keras.ops.relu(conv)))
+    return x, conv, y
+
+
+def test_a_model_of_the_last_part_of_a_graph_has_its_own_input(backend, tmp_path):
+    x, conv, y = encoder()
+    whole, first, last = keras.Model(x, y), keras.Model(x, conv), keras.Model(conv, y)
+    assert [w.path for w in last.weights] == ["top/kernel", "top/bias"]
+    assert isinstance(last.layers[0], L.InputLayer) and last.input_shape == (None, 4, 4, 2)
+    data = np.random.default_rng(0).random((2, 6, 6, 3), "float32")
+    expected = host(whole(data))
+    np.testing.assert_allclose(host(last(first(data))), expected, rtol=1e-5)
+    last.save(tmp_path / "last.keras")
+    again = keras.saving.load_model(tmp_path / "last.keras")
+    np.testing.assert_allclose(host(again(first(data))), expected, rtol=1e-5)
+    assert len(keras.models.clone_model(last).weights) == 2
+    # What the layers answer is still of their first call.
+    assert whole.get_layer("top").output is y and whole.get_layer("conv").output is conv
+
+
+def test_models_between_inputs_and_parts_of_a_graph():
+    x, conv, y = encoder()
+    model = keras.Model({"image": x, "features": conv}, {"y": y, "same": conv})
+    out = model({"image": np.ones((1, 6, 6, 3)), "features": np.full((1, 4, 4, 2), 3.0)})
+    assert (host(out["same"]) == 3.0).all() and out["y"].shape == (1, 4)
+    assert "conv" not in [layer.name for layer in model.layers]
+
+
+def test_the_mask_of_a_part_that_became_an_input():
+    tokens = keras.Input((3,))
+    embedded = L.Embedding(5, 4, mask_zero=True)(tokens)
+    model = keras.Model(embedded, L.LSTM(2)(embedded))
+    assert model(np.ones((1, 3, 4), "float32")).shape == (1, 2)
+
+
+def test_input_and_output_are_those_of_the_first_call():
+    x, z = keras.Input((3, 4)), keras.Input((5, 4))
+    dense = L.Dense(2)
+    first = dense(x)
+    dense(z)
+    assert dense.input is x and dense.output is first
+    attention = L.MultiHeadAttention(2, 2)
+    attention(x, z)
+    assert attention.input == [x, z]
+    with pytest.raises(AttributeError, match="not called"):
+        L.Dense(2).output  # noqa: B018
+
+
+def test_loops_give_tensors(backend):
+    for result in (
+        keras.ops.while_loop(lambda i: i < 3, lambda i: i + 1, 0),
+        keras.ops.fori_loop(0, 3, lambda i, total: total + i, 0),
+        keras.ops.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x + 1.0), (0, 0.0))[1],
+    ):
+        assert keras.ops.is_tensor(result) and float(result) == 3.0

@@ -20,12 +20,18 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
 
 
+def _tensors(structure: Any) -> Any:
+    """Numbers as tensors, which the engines that trace loops give too."""
+    convert = backends.active.convert
+    return tree.map_structure(lambda x: None if x is None else convert(x), structure)
+
+
 def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any,
     maximum_iterations: int | None,
 ) -> Any:  # fmt: skip
     nested = isinstance(loop_vars, list | tuple)
-    values = tuple(loop_vars) if nested else (loop_vars,)
+    values = _tensors(tuple(loop_vars) if nested else (loop_vars,))
     step = 0
     while (maximum_iterations is None or step < maximum_iterations) and bool(cond(*values)):
         out = body(*values)
@@ -35,7 +41,7 @@ def while_loop(
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any) -> Any:
-    value = init_val
+    value = _tensors(init_val)
     for i in range(int(lower), int(upper)):
         value = body_fun(i, value)
     return value

@@ -99,22 +99,22 @@ class Operation:
 
     @property
     def input(self) -> Any:
-        """The symbolic input of the only call."""
-        return self._only_node("input").args[0]
+        """The symbolic input of the first call, or a list of several."""
+        tensors = self._first_node("input").input_tensors
+        return tensors[0] if len(tensors) == 1 else tensors
 
     @property
     def output(self) -> Any:
-        """The symbolic output of the only call."""
-        return self._only_node("output").outputs
+        """The symbolic output of the first call."""
+        return self._first_node("output").outputs
 
-    def _only_node(self, what: str) -> Any:
-        nodes = self._inbound_nodes
-        if len(nodes) != 1:
+    def _first_node(self, what: str) -> Any:
+        if not self._inbound_nodes:
             raise AttributeError(
-                f"{self.name} was called {len(nodes)} times on symbolic tensors, so its {what} is "
-                "not defined. Call it once on a keras.Input."
+                f"{self.name} was not called on symbolic tensors yet, so its {what} is not "
+                "defined. Call it on a keras.Input."
             )
-        return nodes[0]
+        return self._inbound_nodes[0]
 
 
 class OpCall(Operation):

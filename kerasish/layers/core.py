@@ -527,9 +527,10 @@ class Lambda(Layer):
         return cls(**config)
 
 
-def _function_config(function: Any) -> dict[str, Any]:
+def _function_config(function: Any) -> Any:
     config = serialization.serialize_keras_object(function)
-    if config["class_name"] == "__lambda__":  # the form that Keras' Lambda layer reads
+    if isinstance(config, dict) and config["class_name"] == "__lambda__":
+        # The form that Keras' Lambda layer reads.
         config["config"] = config["config"]["value"]
     return config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,28 @@ def sort_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[No
             found[id(x.node)] = x.node
             stack.extend(x.node.input_tensors)
     return sorted(found.values(), key=lambda node: node.order)
+
+
+def entered(inputs: Any, outputs: Any) -> tuple[Any, Any]:
+    """The same graph, with inputs of its own for those that are results of a larger graph.
+
+    So a model of the last part of another has the weights of that part only.
+    """
+    own: dict[int, KerasTensor] = {}
+    for x in tree.flatten(inputs):
+        if not x.node.is_input:
+            own[id(x)] = InputLayer(
+                batch_shape=x.shape, dtype=x.dtype, sparse=x.sparse, ragged=x.ragged, name=x.name
+            ).output
+
+    def replaced(structure: Any) -> Any:
+        return tree.map_structure(lambda x: own.get(id(x), x), structure)
+
+    for node in sort_nodes(tree.flatten(inputs), tree.flatten(outputs)):
+        for x in node.output_tensors:
+            own[id(x)] = copy.copy(x)
+        Node(node.operation, replaced(node.args), replaced(node.kwargs), replaced(node.outputs))
+    return replaced(inputs), replaced(outputs)
 
 
 def listed(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Operation]:

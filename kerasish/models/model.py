@@ -14,7 +14,7 @@ from kerasish.errors import DTypeError, InvalidArgument, NotBuilt, NotDefined, S
 from kerasish.layers.base import Layer
 from kerasish.layers.input_layer import InputLayer
 from kerasish.models import graph_config
-from kerasish.models.function import Function
+from kerasish.models.function import Function, entered
 from kerasish.training.steps import Kept
 from kerasish.training.trainer import Trainer
 
@@ -61,6 +61,8 @@ class Model(Trainer, Layer):
         for x in tree.flatten(inputs):
             if isinstance(x, KerasTensor) and x.node is None:
                 InputLayer(input_tensor=x, name=x.name)
+        if any(isinstance(x, KerasTensor) and not x.node.is_input for x in tree.flatten(inputs)):
+            inputs, outputs = entered(inputs, outputs)
         graph = Function(inputs, outputs, name=self.name)
         names = [o.name for o in graph.operations]
         if len(set(names)) != len(names):
