@@ -40,7 +40,7 @@ class NotBuilt(KerasishError, ValueError, AttributeError):
     """Weights or outputs asked of a layer that has not seen its input shape yet."""
 
 
-class Unsupported(KerasishError, NotImplementedError, ValueError):
+class Unsupported(KerasishError, NotImplementedError, TypeError, ValueError):
     """Something that this kind of object does not do, whatever the arguments."""
 
 

@@ -12,7 +12,13 @@ from kerasish.backends import state
 from kerasish.backends.symbolic.engine import SparseSpec, Spec, Unknown
 from kerasish.core import operators
 from kerasish.core.scope import SymbolicScope, auto_name
-from kerasish.errors import DTypeError, InvalidArgument, KerasishError, ShapeError
+from kerasish.errors import (
+    DTypeError,
+    InvalidArgument,
+    KerasishError,
+    ShapeError,
+    Unsupported,
+)
 
 _PROBES = (5040, 7560)
 """Two sizes for an unknown dimension: divisible by what programs divide sizes by."""
@@ -128,6 +134,11 @@ class KerasTensor:
         return self._shape[0]
 
     def __iter__(self) -> Any:
+        if not self._shape or self._shape[0] is None:
+            raise Unsupported(
+                f"{self!r} has no known number of items to go through. ops.unstack takes it apart "
+                "along an axis of known size."
+            )
         return (self[i] for i in range(len(self)))
 
     def _no_value(self, what: str) -> Any:

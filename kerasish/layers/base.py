@@ -93,6 +93,9 @@ class Layer(Operation):
     ((2, 3), 1)
     """
 
+    _changes = 0
+    """How often the layer became another: quantized, with LoRA, of another policy."""
+
     _keeps_dtype = False
     """Whether integers come out as integers, as they do of layers that only move values."""
 
@@ -170,6 +173,7 @@ class Layer(Operation):
     def _forget_seen(self) -> None:
         """Sends the next call the general way, which looks at everything anew."""
         self._seen_shapes.clear()
+        self._changes += 1
         _Call.generation += 1
 
     @property
@@ -432,14 +436,12 @@ class Layer(Operation):
     # Losses ---------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Adds a scalar to the losses of this call."""
+        """Adds to the losses of this call; of a tensor that is no scalar, training takes the sum.
+
+        Args:
+            loss: a tensor, or a list of them.
+        """
         losses = loss if isinstance(loss, list | tuple) else [loss]
-        for x in losses:
-            if backends.active.owns(x) and len(x.shape) != 0:
-                raise ShapeError(
-                    f"add_loss in layer {self.name!r} got a tensor of shape {tuple(x.shape)}; a "
-                    "loss is a scalar: reduce it with ops.mean or ops.sum."
-                )
         stateless = scope.get_stateless_scope()
         if stateless is not None and stateless.collect_losses:
             for x in losses:
@@ -695,8 +697,10 @@ class Layer(Operation):
             if self._called and not self._has_unbuilt:
                 outputs = self.call(*args, **kwargs)
             else:
+                before_call = self._tracked()
                 with scope.name_scope(self.name, caller=self):
                     outputs = self.call(*args, **kwargs)
+                self._check_no_new_state(before_call)
                 self._called = True
                 self._has_unbuilt = any(not x.built for x in self._flatten_layers(False))
         except KerasishError as error:
@@ -716,6 +720,15 @@ class Layer(Operation):
         if not (masking.in_use and masking.any_masked([*args, *tree.flatten(outputs)])):
             self._remember(args, kwargs, compute)
         return outputs
+
+    def _check_no_new_state(self, before: Any) -> None:
+        after = self._tracked()
+        if new := [x for old, now in zip(before, after, strict=True) for x in now[len(old):]]:
+            raise StateError(
+                f"The call() of layer {self.name!r} ({type(self).__name__}) made new state: "
+                f"{[x.name for x in new]}. Each call would make it anew, untrained: make variables "
+                "and layers in __init__() or in build()."
+            )
 
     def _remember(self, args: Any, kwargs: Any, compute: str) -> None:
         """Notes a kind of input that the fast way may take from now on."""

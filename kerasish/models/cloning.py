@@ -40,7 +40,16 @@ def clone_model(
     """
     if not isinstance(model, Model):
         raise InvalidArgument(f"clone_model takes a model, got {model!r}.")
+    twin = _clone(model, input_tensors, clone_function, call_function, recursive)
+    if model.compiled and not twin.compiled and type(model).compile is Model.compile:
+        with serialization.functions_as_they_are():
+            twin.compile_from_config(model.get_compile_config())
+    return twin
 
+
+def _clone(
+    model: Any, input_tensors: Any, clone_function: Any, call_function: Any, recursive: bool
+) -> Any:
     def clone(layer: Layer) -> Layer:
         if recursive and isinstance(layer, Functional | Sequential):
             return clone_model(layer, clone_function=clone_function, recursive=True)

@@ -281,10 +281,13 @@ class Function(Operation):
         Function.__init__(self, *[filled(s) for s in state["structures"]], name=state["name"])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shapes of the outputs for those of the inputs."""
-        dtypes = (x.dtype for x in self._inputs)
-        inputs = _map_shapes(lambda s: KerasTensor(s, next(dtypes)), input_shape)
-        return tree.map_structure(lambda x: x.shape, self.compute_output_spec(inputs))
+        """The shapes of the outputs for those of the inputs, in the same structure."""
+        given = tree.flatten(_map_shapes(KerasTensor, input_shape))
+        inputs = [
+            KerasTensor(x.shape, own.dtype) for x, own in zip(given, self._inputs, strict=True)
+        ]
+        outputs = self.compute_output_spec(tree.pack_sequence_as(self._inputs_struct, inputs))
+        return tree.map_structure(lambda x: x.shape, outputs)
 
     def call(self, inputs: Any) -> Any:
         """The outputs for inputs in the structure of `inputs`."""

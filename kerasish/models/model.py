@@ -124,13 +124,13 @@ class Model(Trainer, Layer):
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of `input`, with the batch axis."""
-        return tree.map_structure(lambda x: x.shape, self.input)
+        """The shape of the input, with the batch axis; a list of shapes for several."""
+        return _shapes_of(tree.flatten(self.input))
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of `output`, with the batch axis."""
-        return tree.map_structure(lambda x: x.shape, self.output)
+        """The shape of the output, with the batch axis; a list of shapes for several."""
+        return _shapes_of(tree.flatten(self.output))
 
     @property
     def input_dtype(self) -> str:
@@ -580,6 +580,10 @@ class _Untracked:
 
     def __init__(self, value: Any):
         self.value = value
+
+
+def _shapes_of(tensors: list[Any]) -> Any:
+    return tensors[0].shape if len(tensors) == 1 else [x.shape for x in tensors]
 
 
 def _op(name: str) -> Any:

@@ -53,7 +53,6 @@ def _accepts(filters: Any) -> Callable[[Any], bool]:
 def _renew(model: Any) -> None:
     """Forgets steps that were compiled for, and optimizer state that belongs to, old weights."""
     if getattr(model, "compiled", False):
-        model._forget_compiled()
         model.__dict__.pop("_trainable_cache", None)
         optimizer = model.optimizer
         if optimizer is not None and optimizer.built:

@@ -167,6 +167,9 @@ class Optimizer:
             learning_rate = self.add_variable((), _filled(first), "float32", name="learning_rate")
         self._learning_rate = learning_rate
 
+    _schedules = 0
+    """How often a schedule was set: a compiled step has the values of the old one in it."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Shows the common arguments in the signature of a class that takes `*common`."""
         super().__init_subclass__(**kwargs)
@@ -325,6 +328,7 @@ class Optimizer:
         if callable(value):
             self._variables = [v for v in self._variables if v is not held]
             self._learning_rate = value
+            self._schedules += 1
         elif isinstance(held, Variable):
             held.assign(value)
         else:

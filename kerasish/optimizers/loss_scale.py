@@ -70,6 +70,7 @@ class LossScaleOptimizer(Optimizer):
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         self.inner_optimizer.learning_rate = value
+        self._schedules = self.inner_optimizer._schedules
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times the present scale."""

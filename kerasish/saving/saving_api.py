@@ -36,6 +36,7 @@ from kerasish.saving.object_registration import CustomObjectScope
 
 _WEIGHTS = "model.weights.h5"
 _HDF5 = (".h5", ".hdf5")
+_SHARDS = ".weights.json"
 _SPARE = 64 << 20
 """Bytes that any file may ask for, besides what its own size explains."""
 _SKIPPED = frozenset({
@@ -257,7 +258,8 @@ def save_weights(
         model: a built model.
         filepath: a path with one of these endings.
         overwrite: whether an existing file is replaced.
-        max_shard_size: kept for compatibility; there is always one file.
+        max_shard_size: gigabytes for each file: several are written, `name_00000.weights.h5` and
+            so on, and `name.weights.json`, the path to load them by.
 
     >>> import os, tempfile
     >>> import kerasish as keras
@@ -268,28 +270,39 @@ def save_weights(
     ['model.weights.h5']
     """
     path = _target(filepath, overwrite)
+    if max_shard_size is not None and path.name.endswith(".weights.h5"):
+        path = _target(path.with_name(path.name[: -len(".weights.h5")] + _SHARDS), overwrite)
+    if path.name.endswith(_SHARDS) and max_shard_size is None:
+        max_shard_size = math.inf
     if path.name.endswith(".safetensors"):
         with _replacing(path) as temporary:
             _write_safetensors(model, str(temporary))
         return
-    if not path.name.endswith(".weights.h5"):
+    if not path.name.endswith((".weights.h5", _SHARDS)):
         raise InvalidArgument(
             f"A weights file ends in .weights.h5 or .safetensors, got {str(path)!r}."
         )
     if not model.built:
         raise InvalidArgument(f"Model {model.name!r} has no weights yet: build it first.")
+    if path.name.endswith(_SHARDS):
+        _write_shards(model, path, max_shard_size * 2**30)
+        return
     with _replacing(path) as temporary:
         _write_h5(model, str(temporary))
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+def load_weights(
+    model: Any, filepath: Any, skip_mismatch: bool = False, objects_to_skip: Any = None,
+    **kwargs: Any,
+) -> None:
     """Reads weights from `.weights.h5`, `.safetensors` or a `.keras` file into a built model.
 
     Args:
         model: the model; where reading fails it keeps its own weights.
         filepath: the file; also an `.h5` of an older version, whose layers are taken in their
-            order, or with `by_name=True` by their names.
+            order, or with `by_name=True` by their names; also the `.weights.json` of shards.
         skip_mismatch: load what fits and warn about the rest, in place of an error.
+        objects_to_skip: layers that keep their own weights.
 
     >>> import os, tempfile
     >>> import kerasish as keras
@@ -301,7 +314,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     >>> one.get_weights()[0].tolist() == other.get_weights()[0].tolist()
     True
     """
-    kwargs.pop("objects_to_skip", None)
+    skipped = {id(x) for x in objects_to_skip or ()}
     path = pathlib.Path(os.fspath(filepath))
     older = path.name.endswith(_HDF5) and not path.name.endswith(".weights.h5")
     by_name = kwargs.pop("by_name", False) if older else False
@@ -316,17 +329,19 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     try:
         with _reading(path):
             if path.name.endswith(".safetensors"):
-                _read_safetensors(model, str(path), skip_mismatch)
+                _read_safetensors(model, str(path), skip_mismatch, skipped)
+            elif path.name.endswith(_SHARDS):
+                _read_shards(model, path, skip_mismatch, skipped)
             elif path.name.endswith(".keras"):
                 limit = _SPARE + 4 * sum(value.nbytes for _, value in before)
                 with _archive(path) as archive:
                     weights = _member(archive, _WEIGHTS, limit)
-                _read_h5(model, io.BytesIO(weights), skip_mismatch)
+                _read_h5(model, io.BytesIO(weights), skip_mismatch, skipped)
             elif older:
                 with _h5(path, "r") as file:
                     hdf5.read_weights(model, file, by_name, skip_mismatch)
             else:
-                _read_h5(model, str(path), skip_mismatch)
+                _read_h5(model, str(path), skip_mismatch, skipped)
     except BaseException:
         for v, value in before:
             v.assign(value)
@@ -433,7 +448,7 @@ def _write_safetensors(model: Any, target: str) -> None:
     save_file(found, target, told)
 
 
-def _read_safetensors(model: Any, source: str, skip_mismatch: bool) -> None:
+def _read_safetensors(model: Any, source: str, skip_mismatch: bool, skipped: set[int]) -> None:
     from safetensors import safe_open
 
     with safe_open(source, "numpy") as file:
@@ -446,12 +461,16 @@ def _read_safetensors(model: Any, source: str, skip_mismatch: bool) -> None:
             notes = {n[len(start):]: x for n, x in told.items() if n.rpartition("/")[0] == path}
             return {n[len(start):]: file.get_tensor(n) for n in inside}, notes
 
-        _load(model, part, skip_mismatch)
+        _load(model, part, skip_mismatch, skipped)
 
 
 def _write_h5(model: Any, target: Any) -> None:
+    _write_contents(_contents(model), target)
+
+
+def _write_contents(contents: Any, target: Any) -> None:
     with _h5(target, "w") as file:
-        for path, obj, arrays, notes in _contents(model):
+        for path, obj, arrays, notes in contents:
             group = file.create_group(path)
             if isinstance(obj, Layer):
                 group.attrs["name"] = obj.name
@@ -504,30 +523,112 @@ class _Store:
         return np.asarray(value)
 
 
-def _read_h5(model: Any, source: Any, skip_mismatch: bool) -> None:
-    import h5py
-
+def _read_h5(
+    model: Any, source: Any, skip_mismatch: bool, skipped: set[int] = frozenset()
+) -> None:
     with _h5(source, "r") as file:
         _check_sizes(file, model)
 
         def part(path: str) -> tuple[Any, Any]:
-            group = file
-            for name in path.split("/"):
-                link = None if group is None else group.get(name, getlink=True)
-                group = group.get(name) if isinstance(link, h5py.HardLink) else None
+            group = _group(file, path)
             return _Store(group), {} if group is None else group.attrs
 
-        _load(model, part, skip_mismatch)
+        _load(model, part, skip_mismatch, skipped)
 
 
-def _load(model: Any, part: Callable[[str], tuple[Any, Any]], skip_mismatch: bool) -> None:
+def _group(file: Any, path: str) -> Any:
+    """The group at a path that holds no links; `None` where there is none."""
+    import h5py
+
+    group = file
+    for name in path.split("/"):
+        link = None if group is None else group.get(name, getlink=True)
+        group = group.get(name) if isinstance(link, h5py.HardLink) else None
+    return group
+
+
+# Shards: weight files of a limited size, and a `.weights.json` that tells what lies in which ------
+
+
+def _write_shards(model: Any, path: pathlib.Path, limit: float) -> None:
+    stem = path.name[: -len(_SHARDS)]
+    shards: list[list[tuple[str, Any, dict[str, Any], Any]]] = [[]]
+    places: dict[str, list[str]] = {}
+    filled = total = 0
+    for place, obj, arrays, notes in _contents(model):
+        for key, value in arrays.items() or ((None, None),):
+            size = 0 if value is None else value.nbytes
+            if filled and filled + size > limit:
+                shards.append([])
+                filled = 0
+            filled, total = filled + size, total + size
+            shard, name = shards[-1], f"{stem}_{len(shards) - 1:05}.weights.h5"
+            if not shard or shard[-1][0] != place:
+                shard.append((place, obj, {}, notes))
+            if value is not None:
+                shard[-1][2][key] = value
+                if name not in places.setdefault(f"/{place}", []):
+                    places[f"/{place}"].append(name)
+    for n, contents in enumerate(shards):
+        with _replacing(path.with_name(f"{stem}_{n:05}.weights.h5")) as temporary:
+            _write_contents(contents, str(temporary))
+    index = {"metadata": {"total_size": total}, "weight_map": places}
+    with _replacing(path) as temporary:
+        temporary.write_text(json.dumps(index, indent=4))
+
+
+def _read_shards(
+    model: Any, path: pathlib.Path, skip_mismatch: bool, skipped: set[int]
+) -> None:
+    places = json.loads(path.read_text())["weight_map"]
+    names = {name for found in places.values() for name in found}
+    if strange := [n for n in names if not _plain_name(n)]:
+        raise UnsafeFile(f"{str(path)!r} names {strange}, which are no files beside it.")
+    with contextlib.ExitStack() as stack:
+        files = {}
+        for name in sorted(names):
+            files[name] = stack.enter_context(_h5(str(path.with_name(name)), "r"))
+            _check_sizes(files[name], model)
+
+        def part(place: str) -> tuple[Any, Any]:
+            groups = [_group(files[n], place) for n in places.get(f"/{place}", ())]
+            groups = [g for g in groups if g is not None]
+            notes = {k: v for g in reversed(groups) for k, v in g.attrs.items()}
+            return _Stores([_Store(g) for g in groups]), notes
+
+        _load(model, part, skip_mismatch, skipped)
+
+
+def _plain_name(name: Any) -> bool:
+    return isinstance(name, str) and name.endswith(".weights.h5") and not set(name) & {"/", "\\"}
+
+
+class _Stores(_Store):
+    """One object's arrays where they lie in several files."""
+
+    def __init__(self, stores: list[_Store]):
+        self.stores = stores
+
+    def keys(self) -> list[str]:
+        return [key for store in self.stores for key in store.keys()]
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        store = next((s for s in self.stores if key in s), None)
+        if store is None:
+            raise InvalidArgument(f"The shards have no array {key!r} of this layer.")
+        return store[key]
+
+
+def _load(
+    model: Any, part: Callable[[str], tuple[Any, Any]], skip_mismatch: bool, skipped: set[int]
+) -> None:
     """Gives each object that holds variables the (arrays, notes) of its part of a file."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built and model.trainable_variables:
         # State of an optimizer that has trained: this one takes it up before its first step.
         if len(part("optimizer/vars")[0]) > len(optimizer.variables):
             optimizer.build(model.trainable_variables)
-    for path, obj in _walk(model):
+    for path, obj in _walk(model, seen=set(skipped)):
         store, notes = part(f"{path}/vars" if path else "vars")
         if not len(store):
             own = _own_variables(obj)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import backends, config, tree
+from kerasish import backends, config, ops, tree
 from kerasish.core import scope, symbolic
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument, KerasishError, StateError
@@ -203,7 +203,7 @@ class Steps:
             return []
         losses = self.losses
         self._clear_losses()  # they belong to this step, and to its trace
-        return losses
+        return [ops.sum(x) if getattr(x, "shape", ()) else x for x in losses]
 
     def _sources_of_losses(self) -> bool:
         cached = self.__dict__.get("_trainable_cache")
@@ -351,12 +351,14 @@ class Steps:
 
     def _step(self, kind: str) -> Callable[[Any], Any]:
         """The compiled step, made once for each backend and way of training."""
+        self._forget_changed()
         name = backends.active.name
         key = (
             name, kind, self.run_eagerly, id(self.optimizer) if kind == "train" else None,
             self.compute_dtype,
             tuple(v.trainable for v in self.weights) if kind == "train" else None,
             len(self.metrics) if kind != "predict" else None,
+            getattr(self.optimizer, "_schedules", None),
         )  # fmt: skip
         step = self._compiled_steps.get(key)
         if step is None:
@@ -368,6 +370,15 @@ class Steps:
                 )
             step = self._compiled_steps[key] = function
         return step
+
+    def _forget_changed(self) -> None:
+        """Forgets steps that were compiled before a layer of the model became another."""
+        if self.__dict__.get("_generation") == _Call.generation:
+            return
+        changes = sum(layer._changes for layer in self._flatten_layers())
+        if changes != self.__dict__.get("_changes_seen", changes):
+            self._forget_compiled()
+        self.__dict__.update(_generation=_Call.generation, _changes_seen=changes)
 
     def _train_function(self) -> Callable[[Any], Any]:
         return self._updating("train_step", self._train_update)

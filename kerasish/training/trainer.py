@@ -105,6 +105,14 @@ class Trainer(Steps):
                 callbacks.on_epoch_begin(epoch)
                 dispatches = _dispatches(reader, step, epoch, limit, together)
                 result, done = self._run(dispatches, "train", callbacks)
+                if done == 0 and epoch > initial_epoch:
+                    warnings.warn(
+                        f"The data ended after {epoch - initial_epoch} epochs; training stops. "
+                        "Data for several epochs must begin anew: give a PyDataset or a data set, "
+                        "or a generator without an end and steps_per_epoch.",
+                        stacklevel=2,
+                    )
+                    break
                 if not self.stop_training:
                     self._check_steps(reader, done, limit)
                 logs = self._logs(result)
@@ -312,6 +320,7 @@ class Trainer(Steps):
 
     def _predict_cached(self) -> Callable[[Any], Any]:
         """`_step("predict")` without computing its key where nothing can have changed."""
+        self._forget_changed()
         name = backends.active.name
         kept = self.__dict__.get("_predict_kept")
         if kept is not None and kept[0] == (name, self.run_eagerly) and (

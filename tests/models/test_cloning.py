@@ -188,3 +188,13 @@ def test_a_sequential_without_input_is_cloned_as_built_as_it_is():
     deferred.build((None, 4))
     twin = keras.models.clone_model(deferred)
     assert [w.shape for w in twin.weights] == [w.shape for w in deferred.weights]
+
+
+def test_clones_are_compiled_as_their_models_are():
+    model = functional()
+    assert not keras.models.clone_model(model).compiled
+    loss = lambda y, p: keras.ops.mean(y - p)  # noqa: E731
+    model.compile(keras.optimizers.Adam(0.25), loss, metrics=["mae"])
+    twin = keras.models.clone_model(model)
+    assert twin.compiled and twin.loss is loss and twin.optimizer is not model.optimizer
+    assert float(keras.ops.convert_to_numpy(twin.optimizer.learning_rate)) == 0.25

@@ -66,7 +66,7 @@ def test_symbolic_inputs_and_outputs():
     model = two()
     assert [x.shape for x in model.inputs] == [(None, 4), (None, 3)]
     assert model.input_shape == [(None, 4), (None, 3)]
-    assert model.output_shape == {"u": (None, 1), "v": (None, 3)}
+    assert model.output_shape == [(None, 1), (None, 3)]
     assert model.input_names == ["a", "b"] and model.output_names == ["u", "v"]
     for name in ("input", "output"):
         with pytest.raises(AttributeError, match="no symbolic"):
@@ -317,3 +317,66 @@ def test_the_operations_of_a_functional_model():
     y = keras.ops.relu(keras.layers.Dense(3, name="d")(inputs))
     assert [o.name for o in keras.Model(inputs, y).operations][:2] == ["x", "d"]
     assert len(keras.Model(inputs, y).operations) == 3
+
+
+def test_input_and_output_of_a_layer_are_those_of_its_first_call():
+    layer, x = L.Dense(2), keras.Input((4,))
+    with pytest.raises(AttributeError, match="not called"):
+        _ = layer.output
+    y = layer(x)
+    layer(keras.Input((4,)))
+    assert layer.input is x and layer.output is y
+
+
+def test_one_input_in_a_list_has_one_shape():
+    x = keras.Input((4,))
+    model = keras.Model([x], [L.Dense(2)(x)])
+    assert model.input_shape == (None, 4) and model.output_shape == (None, 2)
+
+
+def test_functions_tell_shapes():
+    a, b = keras.Input((4,)), keras.Input((3,))
+    function = keras.Function({"a": a, "b": b}, [L.Dense(2)(a), b * 2])
+    shapes = function.compute_output_shape({"a": (5, 4), "b": (5, 3)})
+    assert shapes == [(5, 2), (5, 3)]
+
+
+def test_optional_inputs_may_be_none(backend):
+    class Sum(L.Layer):
+        def call(self, x, y=None):
+            return x if y is None else x + y
+
+        def compute_output_shape(self, x_shape, y_shape=None):
+            return x_shape
+
+    x, y = keras.Input((4,)), keras.Input((4,), optional=True)
+    model = keras.Model([x, y], Sum()(x, y))
+    for _ in range(2):
+        np.testing.assert_allclose(host(model([X, None])), X)
+        np.testing.assert_allclose(host(model([X, X])), 2 * X)
+
+
+@pytest.mark.parametrize("what", ["weight", "layer"])
+def test_state_made_in_call_is_refused(backend, what):
+    class Late(L.Layer):
+        def call(self, x):
+            if what == "layer":
+                self.inner = L.Dense(1)
+            else:
+                self.w = self.add_weight(shape=(1,))
+            return x
+
+    with pytest.raises(ValueError, match=r"'late'.*made new state"):
+        Late()(X)
+
+
+def test_symbolic_tensors_have_no_values():
+    x = keras.Input((4,))
+    for act in (np.asarray, float, bool):
+        for kind in (TypeError, ValueError):
+            with pytest.raises(kind, match="symbolic"):
+                act(x)
+    with pytest.raises(NotImplementedError, match="unstack"):
+        iter(x)
+    with pytest.raises(NotImplementedError, match="no call"):
+        L.Layer()(X)

@@ -640,3 +640,65 @@ def test_a_masked_model_of_keras_is_read():
     np.testing.assert_allclose(
         back.predict(tokens, verbose=0), theirs.predict(tokens, verbose=0), rtol=1e-4, atol=1e-5
     )
+
+
+# Parts of files, and files in parts --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.safetensors", "w.keras", "w.weights.json"])
+def test_layers_that_keep_their_own_weights(tmp_path, name):
+    if name.endswith("safetensors"):
+        pytest.importorskip("safetensors")
+    model, other = sequential(), sequential()
+    (model.save if name.endswith(".keras") else model.save_weights)(tmp_path / name)
+    own = other.layers[0].get_weights()[0]
+    other.load_weights(tmp_path / name, objects_to_skip=[other.layers[0]])
+    assert np.array_equal(other.layers[0].get_weights()[0], own)
+    assert np.array_equal(other.layers[2].get_weights()[0], model.layers[2].get_weights()[0])
+
+
+def wide(package):
+    model = package.Sequential([
+        package.layers.Input((64,)), package.layers.Dense(64), package.layers.BatchNormalization(),
+        package.layers.Dense(64),
+    ])
+    model.compile("adam", "mse")
+    return model
+
+
+def test_shards(backend, tmp_path):
+    model = wide(keras)
+    model.fit(np.ones((4, 64)), np.zeros((4, 64)), verbose=0)
+    model.save_weights(tmp_path / "w.weights.json", max_shard_size=2e-5)
+    files = sorted(p.name for p in tmp_path.iterdir())
+    assert len(files) > 4 and files[0] == "w.weights.json" and files[1] == "w_00000.weights.h5"
+    other = wide(keras)
+    other.load_weights(tmp_path / "w.weights.json")
+    for old, new in zip(
+        [*model.weights, *model.optimizer.variables],
+        [*other.weights, *other.optimizer.variables], strict=True,
+    ):  # fmt: skip
+        assert np.array_equal(old.numpy(), new.numpy())
+    (tmp_path / files[2]).unlink()
+    before = other.get_weights()
+    with pytest.raises((errors.InvalidArgument, OSError)):
+        other.load_weights(tmp_path / "w.weights.json")
+    assert all(map(np.array_equal, before, other.get_weights()))
+
+
+def test_an_index_names_no_other_places(tmp_path):
+    model = sequential()
+    for name in ("../w.weights.h5", "/w.weights.h5", "w.txt", 3):
+        index = {"metadata": {}, "weight_map": {"/layers/dense/vars": [name]}}
+        (tmp_path / "w.weights.json").write_text(json.dumps(index))
+        with pytest.raises(errors.UnsafeFile, match="no files beside it"):
+            model.load_weights(tmp_path / "w.weights.json")
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_shards_are_exchanged_with_keras(tmp_path, ours_first):
+    peer = keras_peer()
+    source, target = (wide(keras), wide(peer)) if ours_first else (wide(peer), wide(keras))
+    source.save_weights(str(tmp_path / "w.weights.json"), max_shard_size=2e-5)
+    target.load_weights(str(tmp_path / "w.weights.json"))
+    assert all(map(np.array_equal, source.get_weights(), target.get_weights()))

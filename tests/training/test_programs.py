@@ -276,3 +276,58 @@ def test_metrics_in_the_place_of_loss_weights(backend):
     with pytest.raises(ValueError, match="metrics=") as error:
         model.fit(X, Y, verbose=0)
     assert "loss_weights" in str(error.value)
+
+
+def test_losses_of_layers_that_are_no_scalars_are_summed(backend):
+    class Penalty(L.Layer):
+        def call(self, x):
+            self.add_loss(ops.square(x))
+            return x
+
+    model = keras.Sequential([
+        keras.Input((5,)), Penalty(), L.Dense(1, kernel_initializer="zeros"),
+    ])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    expected = float(np.mean(Y**2) + np.sum(X**2))
+    assert model.evaluate(X, Y, batch_size=40, verbose=0) == pytest.approx(expected, rel=1e-4)
+    loss = model.fit(X, Y, batch_size=40, verbose=0).history["loss"]
+    assert loss == pytest.approx([expected], rel=1e-4)
+
+
+def test_a_generator_that_ends_ends_the_training(backend):
+    model = linear()
+    batches = ((X[i : i + 20], Y[i : i + 20]) for i in (0, 20))
+    with pytest.warns(UserWarning, match="ended after 1 epochs"):
+        history = model.fit(batches, epochs=3, verbose=0)
+    assert history.epoch == [0]
+
+
+def test_schedules_set_on_a_model_that_has_trained(backend):
+    model = linear()
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    model.fit(X, 2 * Y, batch_size=40, verbose=0)
+    for rate in (0.1, 0.2):
+        before = model.get_weights()[0]
+        step = rate * 2 * X.T @ (2 * Y - X @ before - model.get_weights()[1]) / 40
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay([100], [rate, 0.0])
+        model.optimizer.learning_rate = schedule
+        model.fit(X, 2 * Y, batch_size=40, verbose=0)
+        np.testing.assert_allclose(model.get_weights()[0], before + step, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["int4", "lora"])
+def test_predict_follows_layers_that_become_others(backend, how):
+    inner = linear()
+    x = keras.Input((5,))
+    model = keras.Model(x, inner(x))
+    dense = inner.layers[0]
+    dense.kernel.assign(np.linspace(-1.7, 2.3, 5, dtype="float32")[:, None])
+    before = model.predict(X, verbose=0)
+    if how == "lora":
+        dense.enable_lora(1, a_initializer="ones", b_initializer="ones")
+        expected = before + X.sum(1, keepdims=True)
+    else:
+        dense.quantize(how)
+        expected = ops.convert_to_numpy(model(X))
+        assert np.abs(expected - before).max() > 1e-3
+    np.testing.assert_allclose(model.predict(X, verbose=0), expected, rtol=1e-4, atol=1e-5)
