@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -235,7 +236,8 @@ class Layer(Operation):
         """What the attributes hold of variables and of objects that hold variables."""
         stack: list[Any] = []
         for name, value in self.__dict__.items():
-            if name in _NOT_STATE or not _holding(type(value)):
+            kind = type(value)
+            if kind in _STATELESS or name in _NOT_STATE or not _holding(kind):
                 continue
             stack.append(value)
             while stack:
@@ -1065,6 +1067,10 @@ def _argument_config(name: str, value: Any) -> Any:
 
 def _is_metric(x: Any) -> bool:
     return hasattr(x, "update_state")
+
+
+_STATELESS = frozenset((bool, int, float, str, type(None), types.FunctionType))
+"""Types of most attributes, which hold no state."""
 
 
 @functools.lru_cache(maxsize=4096)

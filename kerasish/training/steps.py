@@ -128,6 +128,9 @@ class Steps:
     @property
     def metrics(self) -> list[Any]:
         """The loss tracker, the metrics of `compile` and those of the layers."""
+        kept = self.__dict__.get("_metrics_kept")  # while `fit` runs
+        if kept is not None:
+            return list(kept[0])
         found = []
         if self._loss_tracker is not None:
             found.append(self._loss_tracker)
@@ -510,7 +513,7 @@ def _regularized(variables: list[Any]) -> bool:
 
 
 class Kept:
-    """A cache that attribute tracking does not look into."""
+    """A cache that attribute tracking does not look into, and that copies do without."""
 
     __slots__ = ("items",)
 
@@ -519,6 +522,9 @@ class Kept:
 
     def __getitem__(self, i: int) -> Any:
         return self.items[i]
+
+    def __reduce__(self) -> Any:
+        return type(None), ()
 
 
 def _tensors(data: Any) -> Any:

@@ -99,6 +99,7 @@ class Trainer(Steps):
         together = self.steps_per_execution
         if together == 1 and steps and not callbacks.wants_batches("train"):
             together = _worth_looping(reader, step, first, steps, (epochs - initial_epoch) * steps)
+        self._metrics_kept = Kept((self.metrics,))
         try:
             for epoch in range(initial_epoch, epochs):
                 self.reset_metrics()
@@ -131,10 +132,11 @@ class Trainer(Steps):
                 if self.stop_training:
                     break
         finally:
+            self._metrics_kept = None
             if self.optimizer is not None and epochs > 0 and hasattr(
                 self.optimizer, "finalize_variable_values"
             ):
-                self.optimizer.finalize_variable_values(self.trainable_variables)
+                self.optimizer.finalize_variable_values(self._cached_trainable())
         callbacks.on_train_end(logs)
         return self.history
 
