@@ -23,13 +23,12 @@ from kerasish.layers.quantization import Kernel
 from kerasish.saving import serialization
 
 
-class Adaptable(Layer):
-    """A layer whose products with a kernel go through LoRA and quantization once it has them."""
+class LowRank(Layer):
+    """A layer with a kernel that can be frozen and changed by a product of low rank."""
 
     lora_rank: int | None
     lora_alpha: Any
     lora_enabled = False
-    quantization_config: Any
     _mode: Any = None
     _adapted = False
 
@@ -47,29 +46,6 @@ class Adaptable(Layer):
             self._mode.kernel(self, first)
         )
         return ops.add(kernel, self._lora_update()) if self.lora_enabled else kernel
-
-    def _adapted_product(self, x: Any, product: Any, kernel: Any = None) -> Any:
-        """`product(x, kernel)` of a layer that is adapted; the kernel is the first by default."""
-        first = self._kernels()[0]
-        kernel = first if kernel is None else kernel
-        dtype = ops.dtype(x)
-        if self._mode is None:
-            y = product(x, ops.cast(getattr(self, kernel.attribute), dtype))
-        else:
-            y = self._mode.product(self, kernel, x, product)
-        if self.lora_enabled and kernel == first:
-            a, b = (ops.cast(getattr(self, name), dtype) for name in self._lora_names())
-            update = kernel.low_rank(x, a, b, product)
-            y = ops.add(y, ops.multiply(update, self.lora_alpha / self.lora_rank))
-        return y
-
-    def _adapted_rows(self, indices: Any) -> Any:
-        """Rows of the kernel; only they are read and updated."""
-        first = self._kernels()[0]
-        rows = ops.take(getattr(self, first.attribute).value, indices, axis=0) if (
-            self._mode is None
-        ) else self._mode.rows(self, first, indices)
-        return ops.add(rows, self._lora_update(indices)) if self.lora_enabled else rows
 
     # LoRA ----------------------------------------------------------------------------------
 
@@ -116,6 +92,83 @@ class Adaptable(Layer):
         a, b = (getattr(self, name).value for name in self._lora_names())
         a = a if indices is None else ops.take(a, indices, axis=0)
         return ops.multiply(ops.matmul(a, b), self.lora_alpha / self.lora_rank)
+
+    @contextlib.contextmanager
+    def _own_scope(self) -> Any:
+        """The scope of this layer's path, for variables that are made after `build`."""
+        with contextlib.ExitStack() as stack:
+            for name in self.path.split("/")[:-1]:
+                stack.enter_context(scope.name_scope(name))
+            stack.enter_context(scope.name_scope(self.name, caller=self))
+            yield
+
+    def _saved_variables(self) -> list[Variable]:
+        """In the order of Keras' files: the kernel, the bias, what quantization added."""
+        if not self._adapted:
+            return super()._saved_variables()
+        held, names = vars(self), []
+        for kernel in self._kernels():
+            names += [kernel.attribute, "bias"]
+            names += [] if self._mode is None else self._mode.names(kernel)
+        own = self._own_variables()
+        first = [held[name] for name in dict.fromkeys(names) if held.get(name) is not None]
+        skipped = {id(v) for v in first} | {id(held.get(name)) for name in self._lora_names()}
+        return [*first, *(v for v in own if id(v) not in skipped)]
+
+    def save_own_variables(self, store: Any) -> None:
+        """Writes the variables; LoRA's update becomes part of the kernel, as in Keras' files."""
+        super().save_own_variables(store)
+        if not self.lora_enabled:
+            return
+        first = self._kernels()[0]
+        merged = backends.to_host(ops.convert_to_tensor(self.kernel))
+        arrays = {first.attribute: merged}
+        if isinstance(self._mode, quantization.Stored):
+            names = (first.attribute, *self._mode.names(first))
+            arrays = dict(zip(names, self._mode.store(first, merged).values(), strict=True))
+        places = {id(v): str(i) for i, v in enumerate(self._saved_variables())}
+        for name, value in arrays.items():
+            store[places[id(getattr(self, name))]] = value
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads the variables; LoRA begins anew with an update of zero."""
+        super().load_own_variables(store)
+        if self.lora_enabled:
+            b = getattr(self, self._lora_names()[1])
+            b.assign(np.zeros(b.shape, b.dtype))
+
+    def _after_build(self) -> None:
+        if self.lora_rank and not self.lora_enabled:
+            self.enable_lora(self.lora_rank, self.lora_alpha)
+
+
+class Adaptable(LowRank):
+    """A layer whose products with a kernel go through LoRA and quantization once it has them."""
+
+    quantization_config: Any
+
+    def _adapted_product(self, x: Any, product: Any, kernel: Any = None) -> Any:
+        """`product(x, kernel)` of a layer that is adapted; the kernel is the first by default."""
+        first = self._kernels()[0]
+        kernel = first if kernel is None else kernel
+        dtype = ops.dtype(x)
+        if self._mode is None:
+            y = product(x, ops.cast(getattr(self, kernel.attribute), dtype))
+        else:
+            y = self._mode.product(self, kernel, x, product)
+        if self.lora_enabled and kernel == first:
+            a, b = (ops.cast(getattr(self, name), dtype) for name in self._lora_names())
+            update = kernel.low_rank(x, a, b, product)
+            y = ops.add(y, ops.multiply(update, self.lora_alpha / self.lora_rank))
+        return y
+
+    def _adapted_rows(self, indices: Any) -> Any:
+        """Rows of the kernel; only they are read and updated."""
+        first = self._kernels()[0]
+        rows = ops.take(getattr(self, first.attribute).value, indices, axis=0) if (
+            self._mode is None
+        ) else self._mode.rows(self, first, indices)
+        return ops.add(rows, self._lora_update(indices)) if self.lora_enabled else rows
 
     # Quantization --------------------------------------------------------------------------
 
@@ -175,8 +228,7 @@ class Adaptable(Layer):
 
     def _after_build(self) -> None:
         self._follow_policy()
-        if self.lora_rank and not self.lora_enabled:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
+        super()._after_build()
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -196,50 +248,6 @@ class Adaptable(Layer):
 
     def _forget(self, variable: Variable) -> None:
         self._variables = [v for v in self._variables if v is not variable]
-
-    @contextlib.contextmanager
-    def _own_scope(self) -> Any:
-        """The scope of this layer's path, for variables that are made after `build`."""
-        with contextlib.ExitStack() as stack:
-            for name in self.path.split("/")[:-1]:
-                stack.enter_context(scope.name_scope(name))
-            stack.enter_context(scope.name_scope(self.name, caller=self))
-            yield
-
-    def _saved_variables(self) -> list[Variable]:
-        """In the order of Keras' files: the kernel, the bias, what quantization added."""
-        if not self._adapted:
-            return super()._saved_variables()
-        held, names = vars(self), []
-        for kernel in self._kernels():
-            names += [kernel.attribute, "bias"]
-            names += [] if self._mode is None else self._mode.names(kernel)
-        own = self._own_variables()
-        first = [held[name] for name in dict.fromkeys(names) if held.get(name) is not None]
-        skipped = {id(v) for v in first} | {id(held.get(name)) for name in self._lora_names()}
-        return [*first, *(v for v in own if id(v) not in skipped)]
-
-    def save_own_variables(self, store: Any) -> None:
-        """Writes the variables; LoRA's update becomes part of the kernel, as in Keras' files."""
-        super().save_own_variables(store)
-        if not self.lora_enabled:
-            return
-        first = self._kernels()[0]
-        merged = backends.to_host(ops.convert_to_tensor(self.kernel))
-        arrays = {first.attribute: merged}
-        if isinstance(self._mode, quantization.Stored):
-            names = (first.attribute, *self._mode.names(first))
-            arrays = dict(zip(names, self._mode.store(first, merged).values(), strict=True))
-        places = {id(v): str(i) for i, v in enumerate(self._saved_variables())}
-        for name, value in arrays.items():
-            store[places[id(getattr(self, name))]] = value
-
-    def load_own_variables(self, store: Any) -> None:
-        """Reads the variables; LoRA begins anew with an update of zero."""
-        super().load_own_variables(store)
-        if self.lora_enabled:
-            b = getattr(self, self._lora_names()[1])
-            b.assign(np.zeros(b.shape, b.dtype))
 
     def save_notes(self) -> dict[str, str]:
         """How this layer was quantized, which the config of a layer around it may not tell."""

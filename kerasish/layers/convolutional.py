@@ -6,8 +6,10 @@ from typing import Any
 
 from kerasish import activations, config, constraints, initializers, ops, regularizers
 from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.layers.adaptation import LowRank
 from kerasish.layers.base import Layer
 from kerasish.layers.input_spec import InputSpec
+from kerasish.layers.quantization import Kernel
 from kerasish.ops.convolution import _biased_conv
 
 
@@ -136,7 +138,7 @@ class _Conv(Layer):
         return ops.pad(inputs, widths), "valid"
 
 
-class _PlainConv(_Conv):
+class _PlainConv(LowRank, _Conv):
     def __init__(
         self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid",
         data_format: str | None = None, dilation_rate: Any = 1, groups: int = 1,
@@ -144,7 +146,8 @@ class _PlainConv(_Conv):
         kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None, bias_regularizer: Any = None,
         activity_regularizer: Any = None, kernel_constraint: Any = None,
-        bias_constraint: Any = None, **kwargs: Any,
+        bias_constraint: Any = None, lora_rank: int | None = None, lora_alpha: Any = None,
+        **kwargs: Any,
     ):  # fmt: skip
         super().__init__(
             kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
@@ -162,6 +165,8 @@ class _PlainConv(_Conv):
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
+        self.lora_rank = lora_rank
+        self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
@@ -170,13 +175,22 @@ class _PlainConv(_Conv):
                 f"Layer {self.name!r}: {channels} input channels are not a multiple of groups "
                 f"({self.groups})."
             )
-        self.kernel = self.add_weight(
-            name="kernel", shape=(*self.kernel_size, channels // self.groups, self.filters),
-            initializer=self.kernel_initializer, regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+        self._kernel_shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self._kernel = self.add_weight(
+            name="kernel", shape=self._kernel_shape, initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
         )  # fmt: skip
         self._add_bias(self.filters)
         self.compute_output_shape(input_shape)
+
+    def _kernels(self) -> tuple[Kernel, ...]:
+        return (Kernel("kernel", "_kernel"),)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self.lora_rank is None:  # as in Keras' configs
+            del config["lora_rank"], config["lora_alpha"]
+        return config
 
     def call(self, inputs: Any) -> Any:
         x, padding = self._causal(inputs)
@@ -184,8 +198,9 @@ class _PlainConv(_Conv):
         if len(lead) > 1:  # several batch axes: as one
             x = ops.reshape(x, (-1, *x.shape[len(lead):]))
         bias = self.bias
+        kernel = self.kernel if self.lora_enabled else self._kernel.value
         x = _biased_conv(
-            x, self.kernel.value, None if bias is None else bias.value, self.strides, padding,
+            x, kernel, None if bias is None else bias.value, self.strides, padding,
             self.data_format, self.dilation_rate,
         )
         x = x if self.activation is activations.linear else self.activation(x)

@@ -388,10 +388,10 @@ def _properties(obj: Any) -> dict[str, Any]:
 
 @functools.cache
 def _bases() -> frozenset[type]:
-    from kerasish.layers.adaptation import Adaptable
+    from kerasish.layers.adaptation import Adaptable, LowRank
     from kerasish.models import Sequential
 
-    return frozenset((*Sequential.__mro__, Adaptable))
+    return frozenset((*Sequential.__mro__, Adaptable, LowRank))
 
 
 def _in_container(name: str, items: Any) -> Iterator[tuple[str, Any]]:

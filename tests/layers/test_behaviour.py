@@ -731,3 +731,32 @@ def test_cells_and_layers_inside_keep_their_own_policy(policy, backend):
             if not (backend == "jax" and s.dtype == "float64"):
                 assert s.dtype == backends.active.dtype_of(y)
             assert s.shape[1:] == tuple(y.shape[1:])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_lora_in_convolutions(backend, dtype, tmp_path):
+    """Only the update and the bias learn; files have the kernel with the update in it."""
+    layer = keras.layers.Conv2D(4, 3, groups=2, padding="same", dtype=dtype)
+    model = keras.Sequential([keras.Input((5, 5, 6)), layer, keras.layers.GlobalMaxPooling2D()])
+    kernel = layer.get_weights()[0]
+    layer.enable_lora(2, lora_alpha=6, b_initializer="ones")
+    assert [tuple(v.shape) for v in layer.trainable_variables] == [(4,), (3, 3, 3, 2), (2, 4)]
+    model.compile(keras.optimizers.SGD(1e-3), "mse")
+    x = np.random.default_rng(0).normal(size=(4, 5, 5, 6)).astype("float32")
+    model.fit(x, np.zeros((4, 4)), verbose=0)
+    assert np.array_equal(layer._kernel.numpy(), kernel)
+    a, b = layer.lora_kernel_a.numpy(), layer.lora_kernel_b.numpy()
+    merged = kernel + 3 * a @ b
+    plain = keras.layers.Conv2D(4, 3, groups=2, padding="same", dtype=dtype)
+    plain.build((None, 5, 5, 6))
+    plain.set_weights([merged, layer.bias.numpy()])
+    error = 1e-5 if dtype == "float32" else 0.3  # of values up to 50
+    near = {"rtol": error, "atol": error}
+    outputs = [keras.ops.convert_to_numpy(keras.ops.cast(f(x), "float32")) for f in (layer, plain)]
+    np.testing.assert_allclose(*outputs, **near)
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    assert again.layers[0].lora_enabled and again.layers[0].lora_rank == 2
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), **near)
+    np.testing.assert_allclose(again.layers[0]._kernel.numpy(), merged, rtol=1e-5, atol=1e-6)
+    assert "lora_rank" not in plain.get_config()
