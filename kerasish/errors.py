@@ -16,7 +16,7 @@ class ShapeError(KerasishError, ValueError):
     """Shapes that do not fit each other or the layer that got them."""
 
 
-class DTypeError(KerasishError, TypeError, ValueError):
+class DTypeError(KerasishError, TypeError):
     """A data type that the called function does not take."""
 
 
@@ -32,6 +32,10 @@ class UnknownObject(InvalidArgument, TypeError):
     """A config names what is not known, or an object has no config."""
 
 
+class NoValue(DTypeError, ValueError, NotImplementedError):
+    """Values asked of a symbolic tensor."""
+
+
 class StateError(KerasishError, RuntimeError, ValueError):
     """A call that comes too early, too late or in the wrong scope."""
 
@@ -40,7 +44,7 @@ class NotBuilt(KerasishError, ValueError, AttributeError):
     """Weights or outputs asked of a layer that has not seen its input shape yet."""
 
 
-class Unsupported(KerasishError, NotImplementedError, TypeError, ValueError):
+class Unsupported(KerasishError, NotImplementedError, ValueError):
     """Something that this kind of object does not do, whatever the arguments."""
 
 

@@ -13,11 +13,10 @@ from kerasish.backends.symbolic.engine import SparseSpec, Spec, Unknown
 from kerasish.core import operators
 from kerasish.core.scope import SymbolicScope, auto_name
 from kerasish.errors import (
-    DTypeError,
     InvalidArgument,
     KerasishError,
+    NoValue,
     ShapeError,
-    Unsupported,
 )
 
 _PROBES = (5040, 7560)
@@ -135,14 +134,14 @@ class KerasTensor:
 
     def __iter__(self) -> Any:
         if not self._shape or self._shape[0] is None:
-            raise Unsupported(
+            raise NoValue(
                 f"{self!r} has no known number of items to go through. ops.unstack takes it apart "
                 "along an axis of known size."
             )
         return (self[i] for i in range(len(self)))
 
     def _no_value(self, what: str) -> Any:
-        raise DTypeError(
+        raise NoValue(
             f"{self!r} is symbolic: it has no values, but {what}. To use a function of another "
             "library in a functional model, call the function of the same name in keras.ops, or "
             "put the call into the call() of a Layer (or a Lambda layer)."
