@@ -250,3 +250,27 @@ def test_loops_give_tensors(backend):
         keras.ops.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x + 1.0), (0, 0.0))[1],
     ):
         assert keras.ops.is_tensor(result) and float(result) == 3.0
+
+
+@pytest.mark.parametrize("base, sizes", [(L.Dense, (2,)), (L.Conv2D, (2, 3))])
+def test_the_config_of_a_subclass_without_one_has_its_own_arguments(base, sizes):
+    class Scaled(base):
+        def __init__(self, *args, scale=1.0, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.scale = scale
+
+    config = Scaled(*sizes, scale=3.0).get_config()
+    assert config["scale"] == 3.0 and "lora_rank" not in config
+
+
+def test_variables_of_named_initializers(backend):
+    assert host(keras.Variable("ones", shape=(2,)).value).tolist() == [1.0, 1.0]
+    with pytest.raises(ValueError, match="nope"):
+        keras.Variable("nope", shape=(2,))
+
+
+def test_shapes_of_several_inputs_are_a_list():
+    x, z = keras.Input((3,)), keras.Input((2,))
+    model = keras.Model({"x": x, "z": z}, [x, z])
+    assert model.input_shape == [(None, 3), (None, 2)] == model.output_shape
+    assert keras.Model([x], x).input_shape == (None, 3)

@@ -19,7 +19,8 @@ class Variable:
     """A tensor that training changes in place: a weight, a counter, an optimizer's slot.
 
     Args:
-        initializer: the first value (array, list, scalar), or a callable `(shape, dtype)`.
+        initializer: the first value (array, list, scalar), or a callable `(shape, dtype)` or the
+            name of an initializer.
         shape: the shape, needed with a callable.
         dtype: the dtype; `None` takes the value's, or `floatx` with a callable.
         trainable: whether training changes it.
@@ -66,6 +67,10 @@ class Variable:
         self.constraint: Any = None
         self.overwrite_with_gradient = False
         self._layout = layout
+        if isinstance(initializer, str):
+            from kerasish import initializers
+
+            initializer = initializers.get(initializer)
         self._initializer = initializer if callable(initializer) else None
         value = self._first_value(initializer, shape, dtype)
         self.dtype: str = value.dtype.name

@@ -186,12 +186,6 @@ class _PlainConv(LowRank, _Conv):
     def _kernels(self) -> tuple[Kernel, ...]:
         return (Kernel("kernel", "_kernel"),)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        if self.lora_rank is None:  # as in Keras' configs
-            del config["lora_rank"], config["lora_alpha"]
-        return config
-
     def call(self, inputs: Any) -> Any:
         x, padding = self._causal(inputs)
         lead = tuple(x.shape)[: len(x.shape) - self.dims - 1]

@@ -292,14 +292,14 @@ class Embedding(Adaptable):
         if self.built:
             return
         self._kernel_shape = (self.input_dim, self.output_dim)
-        self._kernel = self.add_weight(
+        self._embeddings = self.add_weight(
             name="embeddings", shape=self._kernel_shape,
             initializer=self.embeddings_initializer, regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
         )  # fmt: skip
 
     def _kernels(self) -> tuple[Kernel, ...]:
-        return (Kernel("embeddings", "_kernel", True, self.output_dim),)
+        return (Kernel("embeddings", "_embeddings", True, self.output_dim),)
 
     @property
     def embeddings(self) -> Any:
@@ -312,7 +312,7 @@ class Embedding(Adaptable):
         if self._adapted:
             x = self._adapted_rows(inputs)
         else:
-            x = ops.take(self._kernel.value, inputs, axis=0)
+            x = ops.take(self._embeddings.value, inputs, axis=0)
         return ops.cast(x, self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
