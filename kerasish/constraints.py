@@ -55,6 +55,7 @@ class MaxNorm(Constraint):
         self.axis = axis
 
     def __call__(self, w: Any) -> Any:
+        w = ops.convert_to_tensor(w)
         norm = _norm(w, self.axis)
         return w * (ops.minimum(norm, self.max_value) / (config.epsilon() + norm))
 
@@ -89,6 +90,7 @@ class UnitNorm(Constraint):
         self.axis = axis
 
     def __call__(self, w: Any) -> Any:
+        w = ops.convert_to_tensor(w)
         return w / (config.epsilon() + _norm(w, self.axis))
 
     def get_config(self) -> dict[str, Any]:
@@ -117,6 +119,7 @@ class MinMaxNorm(Constraint):
         self.axis = axis
 
     def __call__(self, w: Any) -> Any:
+        w = ops.convert_to_tensor(w)
         norm = _norm(w, self.axis)
         wanted = self.rate * ops.clip(norm, self.min_value, self.max_value)
         return w * ((wanted + (1 - self.rate) * norm) / (config.epsilon() + norm))

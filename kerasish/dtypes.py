@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import config
-from kerasish.errors import DTypeError, InvalidArgument
+from kerasish.errors import DTypeError, InvalidArgument, UnknownDType
 
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 SIGNED = ("int8", "int16", "int32", "int64")
@@ -106,7 +106,7 @@ def _standardize(dtype: Any) -> str:
     if name.startswith(("str", "bytes", "object")):
         name = "string"
     if name not in ALLOWED:
-        raise DTypeError(f"Unknown dtype {dtype!r}. Expected one of {sorted(ALLOWED)}.")
+        raise UnknownDType(f"Unknown dtype {dtype!r}. Expected one of {sorted(ALLOWED)}.")
     return name
 
 

@@ -20,6 +20,10 @@ class DTypeError(KerasishError, TypeError):
     """A data type that the called function does not take."""
 
 
+class UnknownDType(DTypeError, ValueError):
+    """A name that no data type has."""
+
+
 class FileMissing(InvalidArgument, FileNotFoundError):
     """A file or folder that is not there."""
 

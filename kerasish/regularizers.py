@@ -138,6 +138,7 @@ class OrthogonalRegularizer(Regularizer):
         self.mode = mode
 
     def __call__(self, inputs: Any) -> Any:
+        inputs = ops.convert_to_tensor(inputs)
         if len(inputs.shape) != 2:
             raise ShapeError(
                 f"OrthogonalRegularizer takes a matrix, got shape {tuple(inputs.shape)}."

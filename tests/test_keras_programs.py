@@ -65,7 +65,7 @@ def test_one_number_bounds_the_strength_of_elastic_transforms():
     (lambda: L.Dense(2)([1.0, 2.0]), ValueError),
     (lambda: keras.Input((2,), dtype="nope"), ValueError),
     (lambda: keras.ops.cast([1.0], "nope"), ValueError),
-    (lambda: keras.ops.convert_to_tensor(None), ValueError),
+    (lambda: keras.ops.convert_to_tensor(None), TypeError),
     (lambda: float(keras.Input(())), ValueError),
     (lambda: keras.InputSpec(axes=3), TypeError),
     (lambda: keras.InputSpec(axes={"a": 1}), TypeError),
@@ -274,3 +274,12 @@ def test_shapes_of_several_inputs_are_a_list():
     model = keras.Model({"x": x, "z": z}, [x, z])
     assert model.input_shape == [(None, 3), (None, 2)] == model.output_shape
     assert keras.Model([x], x).input_shape == (None, 3)
+
+
+def test_regularizers_and_constraints_take_arrays(backend):
+    x = np.array([[3.0, 0.0], [4.0, 2.0]], "float32")
+    for name in ("max_norm", "unit_norm", "min_max_norm"):
+        expected = x / [[5.0, 2.0]] if name != "max_norm" else x * [[0.4, 1.0]]
+        np.testing.assert_allclose(host(keras.constraints.get(name)(x)), expected, rtol=1e-5)
+    penalty = keras.regularizers.OrthogonalRegularizer(1.0)(x)
+    np.testing.assert_allclose(float(penalty), 2 / np.sqrt(5), rtol=1e-5)

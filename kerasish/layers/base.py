@@ -19,7 +19,6 @@ from kerasish.core.operation import Operation
 from kerasish.core.symbolic import KerasTensor
 from kerasish.core.variable import Variable
 from kerasish.errors import (
-    DTypeError,
     InvalidArgument,
     KerasishError,
     NotBuilt,
@@ -595,7 +594,7 @@ class Layer(Operation):
         if self.input_spec is not None and tensors:
             input_spec_module.check(self.input_spec, next(iter(tensors.values())), self)
         elif self.input_spec is not None:
-            raise DTypeError(
+            raise InvalidArgument(
                 f"Layer {self.name!r} ({type(self).__name__}) is called on tensors, got "
                 f"{', '.join(map(repr, arguments.values())) or 'no arguments'}."
             )
