@@ -24,6 +24,8 @@ SUB_BYTE = ("int4", "uint4")
 ALLOWED = frozenset(
     ("bool", "string", *FLOATS, *SIGNED, *UNSIGNED, *COMPLEX, *FLOAT8, *SUB_BYTE)
 )
+REAL = ALLOWED - {"string", *COMPLEX}
+WHOLE = REAL - {"bool", *FLOATS, *FLOAT8}
 _PYTHON = {bool: "bool", int: "int", float: "float", complex: "complex", str: "string"}
 
 # Each type's direct successors in the lattice; the join of two types is their least common one.
@@ -71,6 +73,8 @@ def _join(a: str, b: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _result(names: tuple[str, ...], floatx: str) -> str:
+    if "string" in names and len({*names}) > 1:
+        raise DTypeError(f"Strings and numbers have no common dtype: {', '.join(names)}.")
     joined = functools.reduce(_join, names)
     if joined == "int":
         return "int32"
@@ -123,6 +127,8 @@ def standardize(dtype: Any) -> str:
         return dtype
     if dtype is None:
         return config.floatx()
+    if isinstance(dtype, dict | list | set):
+        raise DTypeError(f"A dtype is a name or an engine's dtype, got {dtype!r:.60}.")
     if dtype in _PYTHON:
         return {int: "int32", float: config.floatx(), complex: "complex64"}.get(
             dtype, _PYTHON[dtype]

@@ -40,6 +40,10 @@ class NoValue(DTypeError, ValueError, NotImplementedError):
     """Values asked of a symbolic tensor."""
 
 
+class KindError(InvalidArgument, DTypeError):
+    """A value of another kind than the argument takes: a dict for an array, 1.5 for an axis."""
+
+
 class StateError(KerasishError, RuntimeError, ValueError):
     """A call that comes too early, too late or in the wrong scope."""
 

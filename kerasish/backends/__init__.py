@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from kerasish import config
+from kerasish import config, dtypes
 from kerasish.backends import state
 from kerasish.errors import BackendError, BackendMissing, InvalidArgument, StateError
 
@@ -98,6 +98,9 @@ class Adapter:
         self.table = _Table(self)
         self.native: set[type] = set(self.lookup("NATIVE") or ())
         self.adopt: Callable[[Any], Any] = self.lookup("adopt") or _adopt
+        if native_dtype := self.lookup("native_dtype"):
+            self.REAL_DTYPES = frozenset(_known_dtypes(native_dtype, dtypes.REAL))
+            self.WHOLE_DTYPES = frozenset(_known_dtypes(native_dtype, dtypes.WHOLE))
         self.is_sparse: Callable[[Any], bool] = self.lookup("is_sparse") or (lambda x: False)
 
     def lookup(self, name: str) -> Any:
@@ -129,6 +132,13 @@ class Adapter:
             self.native.add(kind)
             return True
         return self.is_sparse(x)
+
+
+def _known_dtypes(native_dtype: Callable[[str], Any], names: Iterable[str]) -> Iterator[Any]:
+    """The engine's own forms of those dtypes that it has."""
+    for name in names:
+        with contextlib.suppress(BackendError, TypeError):
+            yield native_dtype(name)
 
 
 def _adopt(variable: Any) -> Any:

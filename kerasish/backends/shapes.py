@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from kerasish.errors import InvalidArgument, ShapeError
 
 def axis_of(axis: Any, ndim: int) -> int:
     """The axis counted from the front."""
-    axis = int(axis)
+    axis = operator.index(axis)
     if not -ndim <= axis < ndim:
         raise ShapeError(
             f"Axis {axis} is out of range for an array of {ndim} dimensions: expected "
@@ -66,6 +67,28 @@ def resolve(newshape: Sequence[Any], size: Any) -> tuple[Any, ...]:
     return tuple(size // known if d == -1 else d for d in newshape)
 
 
+def check_block(shape: Sequence[Any], start_indices: Any, block: Sequence[Any]) -> None:
+    """Refuses a block (of `slice`, `slice_update`) that does not lie in an array of the shape.
+    Sizes that are `None` are unknown."""
+    starts = getattr(start_indices, "shape", None)
+    if starts is None:
+        starts = (len(start_indices),)
+    if len(block) != len(shape) or tuple(starts) not in ((len(shape),), (None,)) or any(
+        None not in (b, n) and not 0 <= b <= n for b, n in zip(block, shape, strict=True)
+    ):
+        raise ShapeError(
+            f"A block of the shape {tuple(block)} does not lie in an array of the shape "
+            f"{tuple(shape)}: start_indices (here of the shape {tuple(starts)}) and the block's "
+            "shape need an entry for each axis, and no axis may be longer than the array's."
+        )
+
+
+def check_k(k: Any, size: Any) -> None:
+    """Refuses a `top_k` of more entries than there are (`None`: an unknown number)."""
+    if not 0 <= k or (size is not None and k > size):
+        raise InvalidArgument(f"k must be between 0 and the {size} entries, got {k}.")
+
+
 def is_array_index(k: Any) -> bool:
     """Whether one item of a key is an array (NumPy's "advanced" indexing)."""
     return getattr(k, "shape", None) is not None and (len(k.shape) > 0 or _is_bool(k))
@@ -81,7 +104,7 @@ def expand_key(key: Any, ndim: int) -> list[Any]:
     A boolean mask stands for as many axes as it has; `None` for none.
     """
     items = [
-        np.asarray(k, int if k == [] else None) if isinstance(k, list) else k
+        np.asarray(k, int if k == [] else None) if isinstance(k, list | tuple | range | bool) else k
         for k in (key if isinstance(key, tuple) else (key,))
     ]
     used = 0
@@ -99,6 +122,17 @@ def expand_key(key: Any, ndim: int) -> list[Any]:
     if ellipsis is None:
         return items + rest
     return items[:ellipsis] + rest + items[ellipsis + 1 :]
+
+
+def check_indices(items: Sequence[Any], shape: Sequence[Any]) -> None:
+    """Refuses integers of an expanded key that are out of range."""
+    axis = 0
+    for k in items:
+        if isinstance(k, int | np.integer) and not -shape[axis] <= k < shape[axis]:
+            raise ShapeError(
+                f"Index {k} is out of range for axis {axis} of the shape {tuple(shape)}."
+            )
+        axis += axes_taken(k)
 
 
 def axes_taken(k: Any) -> int:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from kerasish import backends, dtypes
-from kerasish.errors import DTypeError, InvalidArgument, KerasishError
+from kerasish.errors import DTypeError, InvalidArgument, KerasishError, KindError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCALARS = (bool, int, float, complex)
@@ -24,6 +24,36 @@ _PLAIN = frozenset((bool, int, float, str, type(None), types.FunctionType))
 _HOST = frozenset((np.ndarray, *np.sctypeDict.values()))
 OPS: set[str] = set()
 """The names of all ops that were defined."""
+_REAL = frozenset("""
+adaptive_average_pool adaptive_max_pool amax amin arctan2 argmax argmin argpartition argsort
+average_pool batch_normalization binary_crossentropy categorical_crossentropy cbrt cdist ceil celu
+cholesky_inverse clip corrcoef ctc_decode ctc_loss digitize dot_product_attention elu erf erfc
+erfinv fabs floor floor_divide fmax fmin fmod gelu glu greater greater_equal hard_shrink
+hard_sigmoid hard_silu hard_swish hard_tanh heaviside histogram hypot i0 in_top_k isin
+layer_normalization ldexp leaky_relu less less_equal log_sigmoid log_softmax logaddexp logaddexp2
+logsumexp max max_pool maximum median min minimum mod nanargmax nanargmin nanmax nanmedian nanmin
+nanpercentile nanquantile nextafter percentile polar psnr ptp quantile relu relu6 remainder
+rms_normalization round saturate_cast scale_and_translate searchsorted selu signbit soft_shrink
+softmax softplus sort sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax
+squareplus ssim threshold top_k trunc unique view_as_complex fft fft2 ifft2 irfft rfft stft
+istft _unique
+""".split())
+"""Ops that are defined for real numbers alone: they need an order or round."""
+_INTEGERS = frozenset("""
+N M axes axis axis1 axis2 axisa axisb axisc beam_width block_size bottom_cropping bottom_padding
+decimals destination dilation dilation_rate fft_length filter_size groups indices_or_sections k
+kernel_size kth left_cropping left_padding mask_index minlength n newshape num num_classes
+num_segments offset output_padding output_shape output_size pool_size repeats right_cropping
+right_padding sequence_length sequence_stride shape shift size source spatial_dims stride strides
+target_height target_width top_cropping top_padding top_paths
+""".split())
+"""Parameters that take an integer or a sequence of them, in every op that has them."""
+_INDICES = frozenset(("indices", "start_indices", "segment_ids"))
+"""Arrays that hold integers."""
+_NAMES = frozenset("""
+data_format fill_mode indexing interpolation method mode padding reduction side strategy
+""".split())
+"""Parameters that take the name of a choice."""
 
 
 class SymbolicArgument(Exception):
@@ -200,12 +230,18 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
         for word in text.split():
             (lists if word[0] == "*" else groups)[kind].append(index[word.lstrip("*")])
     arrays = {i for group in (*groups.values(), *lists.values()) for i in group}
-    others = [i for i in range(count) if i not in arrays]
-    plain = not arrays
+    public = name[0] != "_"
+    real = name in _REAL
+    whole = [i for i in groups["convert"] if public and names[i] in _INDICES]
+    needed = {i for i in arrays if public and defaults[i] is inspect.Parameter.empty
+              and "None" not in str(parameters[i].annotation)}
+    others = [(i, _taken(p) if public else _PLAIN) for i, p in enumerate(parameters)
+              if i not in arrays]  # fmt: skip
+    calls = not arrays and not {"f", "fun", "branches"}.isdisjoint(names)
 
     def prepare(args: tuple[Any, ...]) -> list[Any]:
         values = list(args)
-        for i in others:
+        for i, taken in others:
             x = values[i]
             kind = type(x)
             if kind is list or kind is tuple or kind is dict:
@@ -216,6 +252,14 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
                 raise SymbolicArgument
             elif hasattr(kind, "_is_variable"):
                 values[i] = x.value
+            if taken is not _PLAIN:
+                _check_plain(names[i], values[i], taken)
+        for i in needed:
+            if values[i] is None or type(values[i]) is dict:
+                raise KindError(
+                    f"{names[i]} must be an array (a tensor, a list or a number), got "
+                    f"{values[i]!r:.60}."
+                )
         for i in groups["convert"]:
             if values[i] is not None:
                 values[i] = tensor(values[i])
@@ -229,6 +273,8 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
             for i in lists[kind]:
                 if not isinstance(values[i], list | tuple):
                     values[i] = list(tensor(values[i]))
+                if any(x is None for x in values[i]):
+                    raise KindError(f"{names[i]} must be a list of arrays, got None in it.")
                 values[i] = _promote(list(values[i]), kind)
         if group := groups["like"]:
             active = backends.active
@@ -237,9 +283,17 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
                 x = values[i]
                 if x is not None:
                     values[i] = (
-                        active.scalar(x, target) if type(x) in _SCALARS
+                        active.scalar(_within(x, target), target) if type(x) in _SCALARS
                         else active.cast(tensor(x), target)
                     )  # fmt: skip
+        for i in whole:
+            if (kind := backends.active.dtype_of(values[i])) not in dtypes.WHOLE:
+                raise DTypeError(f"{names[i]} must hold integers, got {kind}.")
+        if real:
+            for i in arrays:
+                for x in values[i] if type(values[i]) is list else (values[i],):
+                    if x is not None and (kind := backends.active.dtype_of(x)) not in dtypes.REAL:
+                        raise DTypeError(f"{names[i]} must hold real numbers, got {kind}.")
         return values
 
     def complete(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -275,7 +329,7 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
             return recover(error, values)
 
     def recover(error: Exception, values: Any) -> Any:
-        if plain:  # what it calls may be the user's own: only ours are told more of
+        if calls:  # what fails may be the caller's own function: only ours are told more of
             raise _called(error, name) if isinstance(error, KerasishError) else error
         # Where sparse tensors are of the type of dense ones (torch), a failure tells them apart.
         is_sparse = backends.active.is_sparse
@@ -285,22 +339,27 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
 
     lists_of = [i for group in lists.values() for i in group]
     scope = {"backends": backends, "complete": complete, "slow": slow, "recover": recover,
-             "PLAIN": _PLAIN}  # fmt: skip
+             **{f"taken{i}": taken for i, taken in others}}  # fmt: skip
     usual = not lists_of and not groups["like"]
-    checks, scalars = _checks(groups, count) if usual else ([], False)
+    checks, scalars = _checks(groups, count, needed, whole, real) if usual else ([], False)
     exec(compile(_source(name, count, checks, scalars), f"<ops.{name}>", "exec"), scope)
     wrapper = functools.wraps(fn)(scope["wrapper"])
     return wrapper
 
 
-def _checks(groups: dict[str, list[int]], count: int) -> tuple[list[str], bool]:
+def _checks(
+    groups: dict[str, list[int]], count: int, needed: set[int], whole: list[int], real: bool
+) -> tuple[list[str], bool]:
     """What tells that all arrays are tensors of the right dtype already and the rest is plain,
     and whether the arrays are two operands, of which one may be a number."""
     together = groups["common"] or groups["float"] or groups["number"]
     strict = bool(groups["float"] or groups["number"])
     arrays = sorted({*groups["convert"], *together})
     checks = [f"type(a{i}) in native" for i in arrays[:1]]
-    checks += [f"(a{i} is None or type(a{i}) in native)" for i in arrays[1:]]
+    checks += [
+        f"type(a{i}) in native" if i in needed else f"(a{i} is None or type(a{i}) in native)"
+        for i in arrays[1:]
+    ]
     if len(together) > 1:
         head, *others = together
         checks += [
@@ -309,8 +368,12 @@ def _checks(groups: dict[str, list[int]], count: int) -> tuple[list[str], bool]:
         ]
     if strict:
         checks.append(f"a{together[0]}.dtype in active.FLOAT_DTYPES")
+    if real:
+        single = [*groups["convert"], *([] if strict else together[:1])]
+        checks += [f"(a{i} is None or a{i}.dtype in active.REAL_DTYPES)" for i in single]
+    checks += [f"a{i}.dtype in active.WHOLE_DTYPES" for i in whole]
     checks += [
-        f"(type(a{i}) in PLAIN or type(a{i}) is tuple and PLAIN.issuperset(map(type, a{i})))"
+        f"(type(a{i}) in taken{i} or type(a{i}) is tuple and taken{i}.issuperset(map(type, a{i})))"
         for i in range(count) if i not in arrays
     ]
     return checks, count == 2 and together == [0, 1]
@@ -346,6 +409,44 @@ def _source(name: str, count: int, checks: list[str], scalars: bool) -> str:
             "            return recover(error, full)",
         ]
     return "\n".join([*lines, "    return slow(args, kwargs, full)"])
+
+
+def _taken(parameter: inspect.Parameter) -> frozenset[type]:
+    """The plain types that a parameter takes, by its name and default."""
+    none = {type(None)} & {type(parameter.default)} or (
+        {type(None)} if parameter.name[:2] == "ax" else set()
+    )
+    if parameter.name in _NAMES and type(parameter.default) in (str, type(None)):
+        return frozenset({str, *none})
+    if parameter.name in _INTEGERS:
+        return frozenset({int, bool, *none})
+    if type(parameter.default) is float:
+        return frozenset({float, int, bool})
+    if type(parameter.default) is int:
+        return frozenset({float, int, bool, complex, type(None)})
+    return _PLAIN
+
+
+def _check_plain(parameter: str, x: Any, taken: frozenset[type], inside: bool = False) -> None:
+    """Refuses a value of another kind than its parameter takes."""
+    if str in taken:
+        if type(x) not in taken:
+            raise KindError(f"{parameter} must be the name of a choice, got {x!r:.60}.")
+    elif isinstance(x, list | tuple):
+        for y in x:
+            _check_plain(parameter, y, taken, True)
+    elif type(x) not in taken and not (hasattr(x, "dtype") or (inside and x is None)):
+        if type(x) in (float, complex, str, dict, type(None)):
+            what = "a number" if float in taken else "an integer or a sequence of integers"
+            raise KindError(f"{parameter} must be {what}, got {x!r:.60}.")
+
+
+def _within(x: Any, dtype: str) -> Any:
+    """A Python number as one of the dtype's: integers end at the ends of their range."""
+    if dtype not in (*dtypes.SIGNED, *dtypes.UNSIGNED) or type(x) is complex or x != x:
+        return x
+    ends = np.iinfo(dtype)
+    return int(min(max(x, ends.min), ends.max))
 
 
 def _of_sparse(name: str, names: list[str], values: Any) -> Any:
@@ -384,24 +485,46 @@ def describe(x: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+_OF_DTYPES = ("not implemented for", "in the list of allowed values", "must be integers")
+"""What engines say of dtypes that a kernel lacks, in errors that are no TypeErrors."""
+
+
 def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]]) -> Any:
     """Raises an engine's error again, saying which op failed on what."""
     if isinstance(error, KerasishError):
         raise _called(error, name) from error.__cause__
-    if not backends.active.explainable(error):
-        raise error
     try:
         got = ", ".join(f"{n}={describe(x)}" for n, x in arguments)
+        strange = [n for n, x in arguments if _holds_no_numbers(x)]
     except Exception:
         raise error from None
-    reason = str(error).strip().splitlines()
-    about_shapes = "shape" in str(error)  # JAX tells of those by TypeError as well
-    kind = DTypeError if isinstance(error, TypeError) and not about_shapes else InvalidArgument
+    if strange:
+        told = DTypeError(
+            f"ops.{name.lstrip('_')}({got}): {strange[0]} holds strings or objects, where numbers "
+            "are expected."
+        )
+        told._op = name
+        raise told from error
+    if not backends.active.explainable(error):
+        raise error
+    text = str(error)
+    reason = text.strip().splitlines()
+    # JAX tells of shapes by TypeError as well, and engines of dtypes by other errors.
+    about_kind = any(words in text for words in _OF_DTYPES) or (
+        isinstance(error, TypeError) and "shape" not in text
+    )
+    kind = DTypeError if about_kind else InvalidArgument
     explained = kind(
         f"ops.{name.lstrip('_')}({got}) failed: {reason[0] if reason else type(error).__name__}"
     )
     explained._op = name
     raise explained from error
+
+
+def _holds_no_numbers(x: Any) -> bool:
+    if isinstance(x, list | tuple):
+        return any(map(_holds_no_numbers, x))
+    return hasattr(x, "dtype") and hasattr(x, "shape") and dtypes.standardize(x.dtype) == "string"
 
 
 def _called(error: KerasishError, name: str) -> KerasishError:

@@ -39,6 +39,21 @@ def of_ufunc(ufunc: Any) -> Any:
     return getattr(ops, name, ufunc)
 
 
+_UFUNCS = {
+    "add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "divide",
+    "floor_divide": "floor_divide", "remainder": "mod", "power": "power", "matmul": "matmul",
+    "left_shift": "left_shift", "right_shift": "right_shift",
+    **{op: op for op in (*_ON_INTEGERS.values(), *_COMPARE.values())},
+}  # fmt: skip
+
+
+def reflected(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
+    """What `array + symbolic` is: NumPy calls the ufunc of the operator; else `NotImplemented`."""
+    if method != "__call__" or kwargs or ufunc.__name__ not in _UFUNCS:
+        return NotImplemented
+    return _op(_UFUNCS[ufunc.__name__])(*inputs)
+
+
 def install(cls: type) -> type:
     """Gives a class the operators; each calls the op of its meaning."""
 
@@ -60,6 +75,8 @@ def install(cls: type) -> type:
     method("pos", lambda self: self)
     method("invert", lambda self: _bitwise("invert", self))
     method("getitem", lambda self, key: _op("get_item")(self, key))
+    method("divmod", lambda self, other: (self // other, self % other))
+    method("rdivmod", lambda self, other: (other // self, other % self))
     method("round", lambda self, ndigits=0: _op("round")(self, ndigits or 0))
     cls.__hash__ = object.__hash__  # type: ignore[method-assign, assignment]
     return cls

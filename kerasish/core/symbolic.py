@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -150,14 +151,22 @@ class KerasTensor:
     def __array__(self, *_: Any, **__: Any) -> Any:
         self._no_value("NumPy asked for an array")
 
-    def __array_ufunc__(self, ufunc: Any, *_: Any, **__: Any) -> Any:
-        self._no_value(f"np.{ufunc.__name__} was called on it")
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        result = operators.reflected(ufunc, method, inputs, kwargs)
+        if result is NotImplemented:
+            self._no_value(f"np.{ufunc.__name__} was called on it")
+        return result
 
     def __array_function__(self, func: Any, *_: Any, **__: Any) -> Any:
         self._no_value(f"np.{func.__name__} was called on it")
 
+    @property
     def __jax_array__(self) -> Any:
-        self._no_value("a JAX function was called on it")
+        # JAX asks in the methods of its arrays, before it leaves `array + self` to the
+        # reflected operator.
+        if sys._getframe(1).f_globals.get("__name__", "").endswith("array_methods"):
+            raise AttributeError("__jax_array__")
+        return lambda: self._no_value("a JAX function was called on it")
 
     def __tf_tensor__(self, *_: Any, **__: Any) -> Any:
         self._no_value("a TensorFlow function was called on it")

@@ -13,7 +13,8 @@ import numpy as np
 from kerasish import ops
 from kerasish.backends.shapes import axes_of
 from kerasish.core.op import op
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.core.symbolic import unknown_shape
+from kerasish.errors import InvalidArgument, KindError, ShapeError
 from kerasish.ops.core import NARROW, cast, convert_to_tensor, dtype, shape
 from kerasish.ops.manipulation import (
     broadcast_to,
@@ -102,6 +103,12 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     )
     if len(sum1) != len(sum2):
         raise InvalidArgument(f"tensordot: the lists in axes must be equally long, got {axes}.")
+    for a, b in zip(sum1, sum2, strict=True):
+        n, m = unknown_shape((x1.shape[a], x2.shape[b]))
+        if n != m and None not in (n, m):
+            raise ShapeError(
+                f"tensordot: axis {a} of x1 has {n} elements, axis {b} of x2, which it meets, {m}."
+            )
     letters = string.ascii_letters
     first = letters[:n1]
     second = list(letters[n1 : n1 + n2])
@@ -417,6 +424,8 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     >>> keras.ops.rearrange(x, "b (h w) c -> b c h w", h=2).shape
     (2, 4, 2, 3)
     """
+    if not isinstance(pattern, str):
+        raise KindError(f"ops.rearrange: a pattern is text such as 'a b -> b a', got {pattern!r}.")
     return _rearrange(tensor, pattern, axes_lengths)
 
 

@@ -465,7 +465,7 @@ def fold(
             for axis, at in enumerate((i, j)):
                 part = _spread(part, 2 + axis, step[axis], at * spread[axis],
                                sizes[axis] + 2 * around[axis])  # fmt: skip
-            total = total + part
+            total = add(total, part)
     (top, left), (h, w) = around, sizes
     return total[:, :, top : top + h, left : left + w]
 

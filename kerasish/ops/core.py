@@ -9,8 +9,8 @@ import numpy as np
 
 from kerasish import backends, dtypes
 from kerasish.core import symbolic
-from kerasish.core.op import _any_symbolic, _values, is_symbolic, op
-from kerasish.errors import BackendError, InvalidArgument
+from kerasish.core.op import _any_symbolic, _values, is_symbolic, op, raise_explained
+from kerasish.errors import BackendError, InvalidArgument, KindError
 
 __all__ = [
     "cast", "convert_to_numpy", "convert_to_tensor", "dtype", "is_tensor", "saturate_cast",
@@ -163,9 +163,12 @@ def cast(x: Any, dtype: Any) -> Any:
     if _any_symbolic(x):
         return symbolic.record(cast, (x, dtype), {})
     active = backends.active
-    if type(x) in active.native:
-        return active.cast(x, dtype)
-    return active.convert(_values(x), dtype)
+    try:
+        if type(x) in active.native:
+            return active.cast(x, dtype)
+        return active.convert(_values(x), dtype)
+    except Exception as error:
+        return raise_explained(error, "cast", [("x", x), ("dtype", dtype)])
 
 
 cast.op_name = "cast"  # type: ignore[attr-defined]
@@ -234,6 +237,8 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
     >>> keras.ops.saturate_cast([-7.0, 3.5, 300.0], "uint8").tolist()
     [0, 3, 255]
     """
+    if x is None:
+        raise KindError("ops.saturate_cast: x must be an array, got None.")
     return _clip_and_cast(x, dtypes.standardize(dtype))
 
 

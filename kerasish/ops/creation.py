@@ -6,6 +6,7 @@ backend gets the same values.
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from kerasish import backends, dtypes, ops
 from kerasish.core.op import op
-from kerasish.errors import InvalidArgument
+from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.elementwise import (
     absolute,
     add,
@@ -249,7 +250,7 @@ def linspace(
     parts = num - 1 if endpoint else num
     if _scalar(start) and _scalar(stop):
         dtype = dtypes.standardize(dtype)
-        values = _host(np.linspace(start, stop, num, endpoint), dtype)
+        values = _host(np.linspace(start, stop, num, endpoint, axis=axis), dtype)
         step = _host(np.asarray((stop - start) / parts if parts > 0 else math.nan), None)
         return (values, step) if retstep else values
     start, stop, kind = _ends(start, stop)
@@ -296,7 +297,7 @@ def logspace(
     [1.0, 10.0, 100.0]
     """
     if _scalar(start) and _scalar(stop) and _scalar(base):
-        exponents = np.linspace(start, stop, num, endpoint)
+        exponents = np.linspace(start, stop, num, endpoint, axis=axis)
         return _host(np.power(float(base), exponents), dtypes.standardize(dtype))
     start, stop, kind = _ends(start, stop)
     values = power(base, linspace(start, stop, num, endpoint, False, None, axis))
@@ -329,7 +330,8 @@ def geomspace(
     [1.0, 10.0, 100.0]
     """
     if _scalar(start) and _scalar(stop):
-        return _host(np.geomspace(start, stop, num, endpoint), dtypes.standardize(dtype))
+        values = np.geomspace(start, stop, num, endpoint, axis=axis)
+        return _host(values, dtypes.standardize(dtype))
     start, stop, kind = _ends(start, stop)
     ends = [log(absolute(x)) for x in (start, stop)]
     values = exp(linspace(*ends, num, endpoint))
@@ -355,6 +357,8 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
 
 def _diagonals(N: Any, M: Any) -> Any:
     """The number of the diagonal that each element of an (N, M) matrix is on."""
+    if builtins.min([n for n in (N, M) if isinstance(n, int)], default=0) < 0:
+        raise ShapeError(f"A matrix of {N} by {N if M is None else M} entries cannot be made.")
     rows, columns = arange(N), arange(N if M is None else M)
     return subtract(ops.expand_dims(columns, 0), ops.expand_dims(rows, 1))
 

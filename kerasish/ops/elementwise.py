@@ -621,7 +621,7 @@ def _rint(x: Any) -> Any:
 
 
 @op(number="x", like="x_min x_max")
-def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+def clip(x: Any, x_min: Any | None, x_max: Any | None) -> Any:
     """Limits values to an interval; the dtype of `x` is kept.
 
     Args:

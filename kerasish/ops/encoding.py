@@ -52,6 +52,8 @@ def one_hot(
     """
     if backends.active.dtype_of(x) not in ("int32", "int64"):
         x = cast(x, "int32")
+    if isinstance(num_classes, int) and num_classes < 0:
+        raise InvalidArgument(f"one_hot: num_classes must not be negative, got {num_classes}.")
     axis = axis_of(axis, len(x.shape) + 1)
     dtype = config.floatx() if dtype is None else dtypes.standardize(dtype)
     if sparse:

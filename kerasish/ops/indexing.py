@@ -12,7 +12,7 @@ from kerasish import backends, ops
 from kerasish.backends.shapes import axis_of
 from kerasish.core.op import op
 from kerasish.core.symbolic import unknown_shape
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import InvalidArgument, KindError, ShapeError
 from kerasish.ops.core import NARROW, cast, dtype, shape
 from kerasish.ops.manipulation import (
     concatenate,
@@ -171,6 +171,16 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
             f"scatter_update: indices of depth {depth} (the size of their last axis) into a tensor "
             f"of {len(inputs.shape)} axes."
         )
+    if depth is not None:
+        want = (*unknown_shape(indices.shape)[:-1], *unknown_shape(inputs.shape)[depth:])
+        got = unknown_shape(updates.shape)
+        if len(want) != len(got) or any(
+            None not in (a, b) and a != b for a, b in zip(want, got, strict=True)
+        ):
+            raise ShapeError(
+                f"scatter_update: the updates must have the shape {want}, the leading axes of the "
+                f"indices and the axes of the tensor behind the first {depth}; got {got}."
+            )
     if dtype(inputs) == "bool" and reduction:  # a sum is "or", a product "and"
         inputs, updates = cast(inputs, "int32"), cast(updates, "int32")
         reduction = {"add": "max", "mul": "min"}.get(reduction, reduction)
@@ -450,6 +460,8 @@ def unique(
     >>> values.tolist(), counts.tolist()
     ([1, 3], [1, 2])
     """
+    if x is None:
+        raise KindError("ops.unique: x must be an array, got None.")
     values, index, inverse, counts = _unique(x, axis, size, 0 if fill_value is None else fill_value)
     wanted = (return_index, return_inverse, return_counts)
     extra = [y for y, want in zip((index, inverse, counts), wanted, strict=True) if want]
@@ -464,6 +476,8 @@ def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tupl
     differs from the one before it.
     """
     whole = shape(x)
+    if axis is not None:
+        axis = axis_of(axis, len(whole))
     rows = reshape(x, (-1, 1)) if axis is None else moveaxis(x, axis, 0)
     rest = shape(rows)[1:]
     n, columns = shape(rows)[0], math.prod(rest)

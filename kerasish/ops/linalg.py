@@ -84,6 +84,8 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     >>> keras.ops.cholesky_inverse([[2.0, 0.0], [0.0, 4.0]]).tolist()
     [[0.25, 0.0], [0.0, 0.0625]]
     """
+    if len(x.shape) < 2:
+        raise ShapeError(f"x must hold square matrices, got the shape {tuple(x.shape)}.")
     inverse = _solve_triangular(x, eye(shape(x)[-1], dtype=backends.active.dtype_of(x)), not upper)
     adjoint = _hermitian(inverse)
     return matmul(inverse, adjoint) if upper else matmul(adjoint, inverse)
@@ -221,6 +223,8 @@ def _solve_triangular(a: Any, b: Any, lower: bool) -> Any: ...
 
 def _with_columns(solver: Any, a: Any, b: Any, *options: Any) -> Any:
     """Calls a solver of matrix equations, with a vector `b` made one column."""
+    if len(a.shape) < 2:
+        raise ShapeError(f"a must hold square matrices, got the shape {tuple(a.shape)}.")
     if len(b.shape) == len(a.shape) - 1:
         return squeeze(solver(a, expand_dims(b, -1), *options), -1)
     return solver(a, b, *options)
@@ -284,7 +288,7 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 @op(float="x", wide=True)
 def _pinv(x: Any, rcond: float) -> Any:
     u, s, vh = svd(x, False, True)
-    large = greater(s, multiply(max(s, axis=-1, keepdims=True), rcond))
+    large = greater(s, multiply(max(s, axis=-1, keepdims=True, initial=0), rcond))
     inverse = where(large, 1.0 / where(large, s, 1.0), 0.0)
     columns = multiply(_hermitian(vh), cast(expand_dims(inverse, -2), backends.active.dtype_of(x)))
     return matmul(columns, _hermitian(u))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasish import backends, config
+from kerasish.backends.shapes import axis_of
 from kerasish.core.op import describe, op
 from kerasish.errors import ShapeError
 from kerasish.ops.activation import log_softmax, softplus
@@ -122,9 +123,10 @@ def sparse_categorical_crossentropy(
     [1.3863, 0.6931]
     """
     rank = len(output.shape)
+    axis = axis_of(axis, rank) if rank else axis
     if rank and len(target.shape) == rank and target.shape[axis] in (1, None):
         target = squeeze(target, axis)
-    wanted = tuple(d for i, d in enumerate(output.shape) if i != axis % rank) if rank else None
+    wanted = tuple(d for i, d in enumerate(output.shape) if i != axis) if rank else None
     if wanted is None or len(target.shape) != len(wanted) or any(
         m != n and None not in (m, n) for m, n in zip(target.shape, wanted, strict=True)
     ):
@@ -133,7 +135,7 @@ def sparse_categorical_crossentropy(
             f"of output without axis {axis}, got target={describe(target)} and "
             f"output={describe(output)}. One-hot targets go to categorical_crossentropy."
         )
-    if axis % rank != rank - 1:
+    if axis != rank - 1:
         output = moveaxis(output, axis, -1)
     if "int" not in backends.active.dtype_of(target):
         target = cast(target, "int32")

@@ -11,6 +11,7 @@ import numpy as np
 from kerasish import dtypes, ops
 from kerasish.backends.shapes import axes_of, axis_of, section_bounds
 from kerasish.core.op import op
+from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.core import cast, shape
 
@@ -494,6 +495,11 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
         repeats = int(repeats[0])
     if np.ndim(repeats):
         counts = np.asarray(repeats)
+        (size,) = unknown_shape(x.shape[axis : axis + 1])
+        if size not in (None, len(counts)):
+            raise ShapeError(
+                f"repeat: repeats has {len(counts)} entries, axis {axis} of x has {size}."
+            )
         return ops.take(x, np.repeat(np.arange(len(counts), dtype="int32"), counts), axis)
     sizes = list(shape(x))
     x = expand_dims(x, axis + 1)

@@ -11,7 +11,8 @@ import numpy as np
 
 from kerasish import backends
 from kerasish.core.op import op
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.core.symbolic import unknown_shape
+from kerasish.errors import InvalidArgument, KindError, ShapeError
 from kerasish.ops.core import cast, dtype, shape, stop_gradient
 from kerasish.ops.elementwise import safe_sqrt
 from kerasish.ops.linalg import cholesky
@@ -118,7 +119,8 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
         sorted: whether the values must come in descending order.
 
     Returns:
-        `(values, indices)`, both of shape `(..., k)`; the indices are int32.
+        `(values, indices)`, both of shape `(..., k)`; the indices are int32. Of equal values the
+        first come first, but on torch, whose kernel takes any of them.
 
     >>> import kerasish as keras
     >>> values, indices = keras.ops.top_k([5, 2, 7, 1], k=2)
@@ -159,6 +161,14 @@ def _segment(
 
 
 def _fold(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str) -> Any:
+    sizes, places = unknown_shape(data.shape), unknown_shape(ids.shape)
+    if not 0 < len(places) <= len(sizes) or any(
+        None not in (a, b) and a != b for a, b in zip(sizes, places, strict=False)
+    ):
+        raise ShapeError(
+            f"segment_{kind}: segment_ids of the shape {places} must have the shape of the first "
+            f"axes of data, which is of the shape {sizes}."
+        )
     if len(ids.shape) > 1:
         rest = shape(data)[len(ids.shape):]
         data, ids = reshape(data, (-1, *rest)), reshape(ids, (-1,))
@@ -336,12 +346,21 @@ def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any
     >>> keras.ops.extract_sequences([1, 2, 3, 4, 5, 6], 3, 2).tolist()
     [[1, 2, 3], [3, 4, 5]]
     """
-    count = 1 + (x.shape[-1] - sequence_length) // sequence_stride
-    if count < 1:
+    for what, n in (("sequence_length", sequence_length), ("sequence_stride", sequence_stride)):
+        if n < 1:
+            raise InvalidArgument(f"ops.extract_sequences: {what} must be positive, got {n}.")
+    if x.shape[-1] is not None and x.shape[-1] < sequence_length:
         raise ShapeError(
             f"ops.extract_sequences: the last axis has {x.shape[-1]} elements, fewer than the "
             f"sequence_length {sequence_length}. Pad the input or take shorter sequences."
         )
+    return _frames(x, sequence_length, sequence_stride)
+
+
+@op
+def _frames(x: Any, sequence_length: int, sequence_stride: int) -> Any:
+    """`extract_sequences` with its arguments checked."""
+    count = 1 + (x.shape[-1] - sequence_length) // sequence_stride
     starts = sequence_stride * np.arange(count)
     return take(x, starts[:, None] + np.arange(sequence_length), axis=-1)
 
@@ -369,6 +388,8 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
             f"fft_length must be at least sequence_length, got fft_length={fft_length} and "
             f"sequence_length={length}."
         )
+    if not (window is None or isinstance(window, str) or hasattr(window, "shape")):
+        raise KindError(f"window must be 'hann', 'hamming', a tensor or None, got {window!r:.60}.")
     if window is None:
         return backends.active.convert(np.ones(fft_length), dtype)
     if isinstance(window, str):

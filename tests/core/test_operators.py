@@ -31,7 +31,7 @@ SCALARS = (operator.add, operator.sub, operator.mul, operator.truediv, operator.
 KEYS = [
     0, -1, (1, 2), slice(1, None), (slice(None), slice(None, None, -1)), (slice(None), slice(0, 3, 2)),
     ..., (..., 0), (None, 0), (slice(None), None), (0, ..., None), (slice(-1, None), -2),
-    (slice(None), [2, 0]), [1, 0, 1], (np.array([0, 1]), np.array([2, 0])), (slice(5, 9),),
+    (slice(None), [2, 0]), [1, 0, 1], range(1), (..., range(2)), (np.array([0, 1]), np.array([2, 0])), (slice(5, 9),),
 ]  # fmt: skip
 
 
@@ -134,6 +134,30 @@ def test_a_variable_is_a_number_and_a_sequence(backend):
     one = keras.Variable(3, dtype="int32")
     assert (int(one), float(one), bool(one), list(range(5))[one]) == (3, 3.0, True, 3)
     np.testing.assert_array_equal(np.asarray(v), [3.0, 4.0])
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_arrays_beside_symbolic_tensors(name, backend):
+    """`array + symbolic` is the op, though NumPy and JAX are asked first."""
+    function, a, b = BINARY[name]
+    symbolic = keras.KerasTensor((None, *b.shape[1:]), b.dtype.name)
+    left = [a]
+    if backend != "tensorflow" or name not in ("<", "<=", ">", ">=", "==", "!="):
+        left.append(ops.convert_to_tensor(a))  # TensorFlow's comparisons ask nobody else
+    for x in left:
+        out = function(x, symbolic)
+        assert isinstance(out, keras.KerasTensor) and out.dtype == ops.dtype(function(variable(a), b))
+
+
+def test_divmod(backend):
+    x = np.array([2.0, -2.0, 7.5], "float32")
+    third = np.float32(1 / 3)  # 2 // third is 5, though the quotient is rounded to 6
+    for got, want in (
+        (divmod(variable(x), third), divmod(x, third)), (divmod(2.0, variable(x)), divmod(2.0, x)),
+        (divmod(variable(x), x[::-1].copy()), divmod(x, x[::-1])),
+    ):  # fmt: skip
+        close(got[0], want[0])
+        np.testing.assert_allclose(host(got[1]), want[1], rtol=1e-5, atol=1e-6)
 
 
 def test_symbolic_tensors_have_no_values():

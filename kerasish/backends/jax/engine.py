@@ -42,9 +42,7 @@ def dtype_of(x: Any) -> str:
         return _names.setdefault(dtype, dtype.name)
 
 
-FLOAT_DTYPES = frozenset(
-    dtypes.numpy_dtype(n) for n in (*dtypes.FLOATS, *dtypes.COMPLEX)
-)
+FLOAT_DTYPES = frozenset(dtypes.numpy_dtype(n) for n in dtypes.FLOATS)
 
 
 def scalar(value: Any, dtype: str) -> Any:

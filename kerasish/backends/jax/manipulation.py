@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerasish.backends.jax.engine import native_dtype
-from kerasish.backends.shapes import target
+from kerasish.backends.shapes import check_indices, expand_key, target
 from kerasish.errors import InvalidArgument
 
 transpose = jnp.transpose
@@ -79,11 +79,14 @@ def _pad(x: Any, widths: Any, value: Any) -> Any:
 
 
 def _listless(k: Any) -> Any:
-    return np.asarray(k, None if k else int) if isinstance(k, list) else k
+    return np.asarray(k, None if k else int) if isinstance(k, list | range) else k
 
 
 def get_item(x: Any, key: Any) -> Any:
-    return x[tuple(map(_listless, key)) if isinstance(key, tuple) else _listless(key)]
+    items = tuple(map(_listless, key)) if isinstance(key, tuple) else (_listless(key),)
+    if any(isinstance(k, int | np.integer) for k in items):  # JAX takes the nearest that is there
+        check_indices(expand_key(items, x.ndim), x.shape)
+    return x[items]
 
 
 def nonzero(x: Any) -> tuple[Any, ...]:

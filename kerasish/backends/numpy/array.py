@@ -13,6 +13,7 @@ import numpy as np
 from kerasish.backends.numpy.rules import bessel_i0, choose, make_complex
 from kerasish.backends.numpy.tape import fused
 from kerasish.dtypes import numpy_dtype
+from kerasish.errors import InvalidArgument
 
 absolute = np.absolute
 add = np.add
@@ -110,6 +111,8 @@ def rsqrt(x: Any) -> Any:
 def where(condition: Any, x1: Any, x2: Any) -> Any:
     if x1 is None:
         return tuple(i.astype(np.int32) for i in np.nonzero(condition))
+    if x2 is None:
+        raise InvalidArgument("where takes both x1 and x2, or neither.")
     return choose(condition, x1, x2)
 
 

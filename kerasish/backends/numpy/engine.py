@@ -62,9 +62,7 @@ def dtype_of(x: Any) -> str:
         return _names.setdefault(dtype, dtype.name)
 
 
-FLOAT_DTYPES = frozenset(
-    np.dtype(n) for n in ("float16", "float32", "float64", "complex64", "complex128")
-)
+FLOAT_DTYPES = frozenset(np.dtype(n) for n in ("float16", "float32", "float64"))
 
 
 def scalar(value: Any, dtype: str) -> Any:

@@ -17,9 +17,10 @@ from kerasish.backends.numpy.rules_manipulation import (
     unstacked,
 )  # fmt: skip
 from kerasish.backends.numpy.tape import getitem, strip
-from kerasish.backends.shapes import target
+from kerasish.backends.shapes import axis_of, check_block, target
 from kerasish.backends.subscripts import plan
 from kerasish.dtypes import numpy_dtype
+from kerasish.errors import ShapeError
 
 __all__ = ["rules"]
 
@@ -50,7 +51,10 @@ def shape(x: Any) -> tuple[int, ...]:
 
 
 def reshape(x: Any, newshape: Any) -> Any:
-    return np.reshape(x, target(newshape, x.shape))
+    newshape = target(newshape, x.shape)
+    if min(newshape, default=0) < -1:  # NumPy takes it for -1
+        raise ShapeError(f"A size cannot be negative, got the shape {tuple(newshape)}.")
+    return np.reshape(x, newshape)
 
 
 def ravel(x: Any) -> Any:
@@ -95,10 +99,13 @@ def nonzero(x: Any) -> tuple[Any, ...]:
 
 
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    check_block(inputs.shape, start_indices, shape)
     return inputs[rules.block(start_indices, shape)]
 
 
 def argsort(x: Any, axis: int | None) -> Any:
+    if axis is not None:
+        axis_of(axis, x.ndim)  # NumPy counts a scalar as a vector here
     return np.argsort(strip(x), axis, kind="stable").astype(np.int32)
 
 

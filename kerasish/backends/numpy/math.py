@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasish.backends.numpy.tape import primitive
+from kerasish.backends.shapes import check_k
 
 # erf(x) = x P(x²) on [0, 1]; erfc(x) = exp(-x²) R((x - 2) / (x + 2)) / (1 + 2 x) above, the form
 # of Shepherd and Laframboise (1981). Chebyshev fits made in 40 digits; relative errors below 1e-14.
@@ -128,6 +129,7 @@ def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
     # Of equal values the first comes first: a stable sort of the reversed axis, read backwards.
     n = x.shape[-1]
+    check_k(k, n)
     order = np.argsort(x[..., ::-1], axis=-1, kind="stable")
     indices = n - 1 - order[..., ::-1][..., :k]
     return np.take_along_axis(x, indices, -1), indices.astype(np.int32)

@@ -21,7 +21,7 @@ from kerasish.backends.numpy.tape import (
     strip,
     unbroadcast,
 )  # fmt: skip
-from kerasish.backends.shapes import axes_of, axis_of
+from kerasish.backends.shapes import axes_of, axis_of, check_block
 from kerasish.errors import GradientError
 
 # Shapes and axes
@@ -283,6 +283,7 @@ def block(start_indices: Any, shape: Any) -> tuple[slice, ...]:
 @primitive
 def put_block(inputs: Any, start_indices: Any, updates: Any) -> Any:
     """`inputs` with a block replaced."""
+    check_block(inputs.shape, start_indices, updates.shape)
     out = np.array(inputs)
     out[block(start_indices, updates.shape)] = updates
     return out

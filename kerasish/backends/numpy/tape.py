@@ -196,6 +196,9 @@ for _name, _ufunc in {
 for _name, _ufunc in {"neg": np.negative, "abs": np.absolute, "invert": np.invert}.items():
     setattr(Traced, f"__{_name}__", lambda self, _f=_ufunc: apply(_f, (self,), {}))
 Traced.__pos__ = lambda self: self
+Traced.__divmod__ = lambda self, other: (self // other, self % other)
+Traced.__rdivmod__ = lambda self, other: (other // self, other % self)
+Traced.__round__ = lambda self, ndigits=None: apply(np.round, (self, ndigits or 0), {})
 
 _REDUCTIONS = {
     np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,

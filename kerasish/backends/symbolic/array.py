@@ -10,7 +10,7 @@ from typing import Any
 from kerasish.backends.shapes import axes_of
 from kerasish.backends.symbolic.engine import Spec, Unknown
 from kerasish.dtypes import COMPLEX
-from kerasish.errors import DTypeError, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -71,8 +71,10 @@ for _names, _dtype in (
 
 
 def where(condition: Spec, x1: Spec | None, x2: Spec | None) -> Any:
-    if x1 is None or x2 is None:
+    if x1 is None and x2 is None:
         return tuple(Spec((Unknown(condition.size),), "int32") for _ in condition.shape)
+    if x1 is None or x2 is None:
+        raise InvalidArgument("where takes both x1 and x2, or neither.")
     return Spec(broadcast(condition.shape, x1.shape, x2.shape), x1.dtype)
 
 
@@ -114,6 +116,9 @@ argmax = argmin = _reducer(lambda d: "int32")
 
 
 def max(x: Spec, axis: Any, keepdims: bool, initial: Any) -> Spec:
+    if initial is None and 0 in x.shape and 0 in [x.shape[a] for a in axes_of(axis, x.ndim)]:
+        raise ShapeError(f"A maximum or minimum of no values (shape {x.shape}, axis {axis}) needs "
+                         "an `initial` value.")
     return Spec(_reduced(x, axis, keepdims), x.dtype)
 
 

@@ -112,7 +112,7 @@ class SparseSpec(Spec):
 
 
 NATIVE = (Spec,)
-FLOAT_DTYPES = frozenset((*dtypes.FLOATS, *dtypes.COMPLEX))
+FLOAT_DTYPES = frozenset(dtypes.FLOATS)
 
 
 def native_dtype(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasish.backends.symbolic.engine import Spec, Unknown
-from kerasish.errors import ShapeError
+from kerasish.errors import InvalidArgument, ShapeError
 
 
 def _differ(a: int, b: int) -> bool:
@@ -62,6 +62,8 @@ def lu_factor(x: Spec) -> tuple[Spec, Spec]:
 
 
 def qr(x: Spec, mode: str) -> tuple[Spec, Spec]:
+    if mode not in ("reduced", "complete"):
+        raise InvalidArgument(f"qr: unknown mode {mode!r}. Expected 'reduced' or 'complete'.")
     batch, m, n, k = _sizes(x)
     k = m if mode == "complete" else k
     return Spec((*batch, m, k), x.dtype), Spec((*batch, k, n), x.dtype)

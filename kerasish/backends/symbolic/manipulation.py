@@ -14,6 +14,7 @@ from kerasish.backends.shapes import (
     axes_of,
     axes_taken,
     axis_of,
+    check_block,
     expand_key,
     is_array_index,
     resolve,
@@ -21,7 +22,7 @@ from kerasish.backends.shapes import (
     together,
 )  # fmt: skip
 from kerasish.backends.symbolic.engine import Spec, Unknown
-from kerasish.errors import ShapeError
+from kerasish.errors import KindError, ShapeError
 
 
 def shape(x: Any) -> tuple[int, ...]:
@@ -144,6 +145,11 @@ def get_item(x: Any, key: Any) -> Spec:
 
 
 def _check_index(k: Any, shape: Any, axis: int) -> None:
+    if not hasattr(k, "__index__") and not hasattr(k, "dtype"):
+        raise KindError(
+            "An index is an integer, a slice, None, ... or an array of integers or bools, got "
+            f"{k!r}."
+        )
     if isinstance(k, int | np.integer) and type(shape[axis]) is not Unknown:
         n = shape[axis]
         if not -n <= k < n:
@@ -188,11 +194,21 @@ def nonzero(x: Any) -> tuple[Spec, ...]:
     return tuple(Spec((Unknown(x.size),), "int32") for _ in x.shape)
 
 
+def _check_block(inputs: Any, start_indices: Any, block: Any) -> None:
+    check_block(_known(inputs.shape), Spec(_known(start_indices.shape), "int32"), _known(block))
+
+
+def _known(sizes: Any) -> list[Any]:
+    return [None if type(n) is Unknown else n for n in sizes]
+
+
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Spec:
+    _check_block(inputs, start_indices, shape)
     return Spec(shape, inputs.dtype)
 
 
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Spec:
+    _check_block(inputs, start_indices, updates.shape)
     return like(inputs)
 
 
@@ -201,7 +217,10 @@ def _scatter(inputs: Any, indices: Any, updates: Any, reduction: str | None) -> 
 
 
 def sort(x: Any, axis: int | None) -> Spec:
-    return like(x) if axis is not None else Spec((x.size,), x.dtype)
+    if axis is None:
+        return Spec((x.size,), x.dtype)
+    axis_of(axis, x.ndim)
+    return like(x)
 
 
 def argsort(x: Any, axis: int | None) -> Spec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kerasish.backends.shapes import check_k
 from kerasish.backends.symbolic.engine import Spec, Unknown
 
 
@@ -15,6 +16,8 @@ erf = erfc = erfinv = _same
 
 
 def top_k(x: Spec, k: int, sorted: bool) -> tuple[Spec, Spec]:
+    size = x.shape[-1]
+    check_k(k, None if type(size) is Unknown else size)
     shape = (*x.shape[:-1], k)
     return Spec(shape, x.dtype), Spec(shape, "int32")
 

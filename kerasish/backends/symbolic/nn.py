@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kerasish.backends.shapes import axes_of
 from kerasish.backends.symbolic.engine import Spec
 
 
@@ -14,9 +15,18 @@ def _same(x: Any, *_: Any) -> Any:
 for _name in (
     "relu relu6 leaky_relu elu selu celu gelu sigmoid log_sigmoid softplus silu hard_sigmoid "
     "hard_silu hard_tanh hard_shrink soft_shrink tanh_shrink softsign squareplus "
-    "sparse_plus sparse_sigmoid softmax log_softmax sparsemax"
+    "sparse_plus sparse_sigmoid"
 ).split():
     globals()[_name] = _same
+
+
+def softmax(x: Any, axis: Any) -> Any:
+    if x.shape:  # of a number it is 1, whatever the axis
+        axes_of(axis, x.ndim)
+    return x
+
+
+log_softmax = sparsemax = softmax
 
 
 def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:

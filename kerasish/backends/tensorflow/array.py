@@ -8,8 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerasish.backends.shapes import axes_of
 from kerasish.backends.tensorflow.engine import scalar
-from kerasish.errors import DTypeError
+from kerasish.errors import DTypeError, ShapeError
 
 arccos = tf.acos
 arccosh = tf.acosh
@@ -26,7 +27,6 @@ equal = tf.equal
 exp = tf.exp
 expm1 = tf.math.expm1
 floor = tf.floor
-floor_divide = tf.math.floordiv
 left_shift = tf.bitwise.left_shift
 log = tf.math.log
 log1p = tf.math.log1p
@@ -197,6 +197,14 @@ def logical_not(x: Any) -> Any:
     return tf.logical_not(_true(x))
 
 
+def floor_divide(x1: Any, x2: Any) -> Any:
+    if not x1.dtype.is_floating:
+        return tf.math.floordiv(x1, x2)
+    # The floor of a rounded quotient may be one too many: 2.0 // (1 / 3) is 5.
+    exact = tf.round((x1 - tf.math.floormod(x1, x2)) / x2)
+    return tf.where(tf.math.is_finite(exact), exact, tf.floor(x1 / x2))
+
+
 def where(condition: Any, x1: Any, x2: Any) -> Any:
     if x1 is None:
         return tuple(tf.unstack(tf.cast(tf.where(condition), tf.int32), axis=1))
@@ -262,6 +270,11 @@ def _extreme(
     reduce: Callable[..., Any], choose: Callable[..., Any], of_bools: Callable[..., Any]
 ) -> Callable[..., Any]:
     def extreme(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
+        if initial is None and 0 in x.shape and builtins.any(
+            x.shape[a] == 0 for a in axes_of(axis, x.shape.rank)
+        ):
+            raise ShapeError(f"A maximum or minimum of no values (shape {tuple(x.shape)}, axis "
+                             f"{axis}) needs an `initial` value.")
         found = (of_bools if x.dtype == tf.bool else reduce)(x, axis, keepdims)
         return found if initial is None else choose(found, tf.cast(initial, x.dtype))
 
@@ -334,6 +347,9 @@ def _fill(shape: Any, value: Any, dtype: str) -> Any:
 
 
 def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:
+    known = builtins.all(isinstance(n, int | float) for n in (start, stop, step))
+    if known and (stop - start) * step < 0:
+        stop = start  # TensorFlow refuses what is empty elsewhere
     whole = not builtins.any(isinstance(n, float) for n in (start, stop, step))
     if dtype in ("float32", "float64") or (dtype in ("int32", "int64") and whole):
         return tf.range(start, stop, step, dtype)

@@ -47,7 +47,7 @@ def dtype_of(x: Any) -> str:
     return x.dtype.name
 
 WIDE = frozenset(("erfinv",))
-FLOAT_DTYPES = frozenset(tf.as_dtype(n) for n in (*dtypes.FLOATS, *dtypes.COMPLEX))
+FLOAT_DTYPES = frozenset(tf.as_dtype(n) for n in dtypes.FLOATS)
 
 
 def scalar(value: Any, dtype: str) -> Any:

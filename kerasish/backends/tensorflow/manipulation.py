@@ -12,6 +12,7 @@ from kerasish.backends import bodies
 from kerasish.backends.shapes import (
     axes_of,
     axis_of,
+    check_block,
     expand_key,
     is_array_index,
     section_bounds,
@@ -19,6 +20,7 @@ from kerasish.backends.shapes import (
     together,
 )  # fmt: skip
 from kerasish.backends.tensorflow.engine import cast, convert
+from kerasish.errors import InvalidArgument
 
 broadcast_to = tf.broadcast_to
 copy = tf.identity
@@ -74,6 +76,8 @@ def concatenate(xs: Any, axis: int) -> Any:
 
 
 def stack(x: Any, axis: int) -> Any:
+    if not x:
+        raise InvalidArgument("stack takes at least one tensor.")
     return tf.stack(x, axis)
 
 
@@ -105,6 +109,8 @@ def _unstack(x: Any, num: int, axis: int) -> list[Any]:
 
 
 def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
+    if x.dtype == tf.uint16:  # has no kernel
+        return tf.cast(tf.repeat(tf.cast(x, tf.int32), repeats, axis), tf.uint16)
     return tf.repeat(x, repeats, axis)
 
 
@@ -226,6 +232,7 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
 
 
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    check_block(inputs.shape, start_indices, updates.shape)
     start = tf.cast(start_indices, "int32")
     stop = start + tf.stack(shape(updates))
     return tf.raw_ops.TensorStridedSliceUpdate(
@@ -259,6 +266,7 @@ def _scatter(inputs: Any, indices: Any, updates: Any, reduction: str | None) -> 
 def argsort(x: Any, axis: int | None) -> Any:
     if axis is None:
         x, axis = tf.reshape(x, (-1,)), 0
+    axis = axis_of(axis, x.shape.rank)
     return tf.argsort(cast(x, "int32") if x.dtype == tf.bool else x, axis, stable=True)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerasish.backends.shapes import check_k
+
 erf = tf.math.erf
 erfc = tf.math.erfc
 erfinv = tf.math.erfinv
@@ -16,6 +18,10 @@ def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
+    check_k(k, x.shape[-1])
+    if x.dtype == tf.bool:  # has no kernel
+        values, indices = tf.math.top_k(tf.cast(x, tf.uint8), k, sorted=sorted)
+        return tf.cast(values, tf.bool), indices
     return tuple(tf.math.top_k(x, k, sorted=sorted))
 
 
@@ -74,5 +80,5 @@ def irfft(x: Any, fft_length: int | None) -> Any:
     return tf.signal.irfft(_fit(z, fft_length // 2 + 1), [fft_length])
 
 
-def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
+def _frames(x: Any, sequence_length: int, sequence_stride: int) -> Any:
     return tf.signal.frame(x, sequence_length, sequence_stride)

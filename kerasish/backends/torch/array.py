@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from kerasish.backends.shapes import axes_of
 from kerasish.backends.torch.engine import device, native_dtype
 
 add = torch.add
@@ -203,9 +204,7 @@ def _product(x: Any, dim: Any, keepdim: bool) -> Any:
     dtype = x.dtype
     if not (x.is_floating_point() or x.is_complex()):
         x, dtype = x.to(torch.int64), _SUM.get(dtype, dtype)
-    dims = range(x.dim()) if dim is None else (dim,) if type(dim) is int else dim
-    dims = sorted([d % x.dim() for d in dims], reverse=True)
-    for d in dims:  # torch.prod takes one axis at a time
+    for d in sorted(axes_of(dim, x.dim()), reverse=True):  # torch.prod takes one axis at a time
         x = torch.prod(x, d, keepdim)
     return x.to(dtype)
 
@@ -275,6 +274,8 @@ def _fill(shape: Any, value: Any, dtype: str) -> Any:
 
 def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:
     target = native_dtype(dtype)
+    if (stop - start) * step < 0:  # torch refuses what is empty elsewhere
+        stop = start
     wide = torch.int64 if target in _UNSIGNED else target
     return torch.arange(start, stop, step, dtype=wide, device=device()).to(target)
 

@@ -91,13 +91,13 @@ def native_dtype(name: str) -> torch.dtype:
 def dtype_of(x: Any) -> str:
     return _NAMES[x.dtype]
 
-FLOAT_DTYPES = frozenset(
-    _DTYPES[n] for n in (*dtypes.FLOATS, *dtypes.COMPLEX)
-)
+FLOAT_DTYPES = frozenset(_DTYPES[n] for n in dtypes.FLOATS)
 
 
 @functools.lru_cache(maxsize=1024)
 def _scalar(value: Any, dtype: str, device: torch.device, kind: type) -> torch.Tensor:
+    if dtype == "uint64":  # which torch makes of integers alone
+        value = int(value)
     return torch.tensor(value, dtype=_DTYPES[dtype], device=device)
 
 
@@ -125,6 +125,8 @@ def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
         name = dtype or dtypes.standardize(type(x))
         if type(x) is int and dtype is None and not -(2**31) <= x < 2**31:
             name = "int64"
+        if name == "uint64":
+            x = int(x)
         return torch.tensor(x, dtype=_DTYPES[name], device=_device)
     if (entries := host_entries(x)) is not None:
         indices, values, shape = entries

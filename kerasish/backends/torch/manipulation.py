@@ -13,6 +13,7 @@ from kerasish.backends.shapes import (
     axes_of,
     axes_taken,
     axis_of,
+    check_block,
     expand_key,
     is_array_index,
     section_bounds,
@@ -166,6 +167,8 @@ def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
 
 
 def nonzero(x: Any) -> tuple[Any, ...]:
+    if not x.ndim:
+        raise ShapeError("nonzero takes a tensor with axes, got a scalar.")
     x = x if x.dtype is torch.bool else x != 0  # has no kernel for every integer
     return tuple(i.int() for i in torch.nonzero(x, as_tuple=True))
 
@@ -176,10 +179,12 @@ def _block(start_indices: Any, shape: Any) -> tuple[builtins.slice, ...]:
 
 
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    check_block(inputs.shape, start_indices, shape)
     return inputs[_block(start_indices, shape)]
 
 
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    check_block(inputs.shape, start_indices, updates.shape)
     out = inputs.clone()
     out[_block(start_indices, updates.shape)] = updates
     return out
@@ -199,13 +204,15 @@ def _scatter(inputs: Any, indices: Any, updates: Any, reduction: str | None) -> 
 
 
 def sort(x: Any, axis: int | None) -> Any:
-    return (x.reshape(-1) if axis is None else x).sort(0 if axis is None else axis).values
+    if axis is None:
+        return x.reshape(-1).sort(0).values
+    return x.sort(axis_of(axis, x.ndim)).values
 
 
 def argsort(x: Any, axis: int | None) -> Any:
     if axis is None:
         x, axis = x.reshape(-1), 0
-    return x.argsort(dim=axis, stable=True).int()
+    return x.argsort(dim=axis_of(axis, x.ndim), stable=True).int()
 
 
 def _searchsorted(sorted_sequence: Any, values: Any, side: str) -> Any:
@@ -244,5 +251,7 @@ def _jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool) -> Any:
     return value, slopes, aux
 
 
-for _name in "take take_along_axis _scatter sort argsort _searchsorted _bincount_length".split():
+for _name in (
+    "take take_along_axis _scatter sort argsort _searchsorted _bincount_length flip tril triu"
+).split():
     globals()[_name] = _or_in_int64(globals()[_name])

@@ -21,6 +21,9 @@ def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 
 @_or_in_int64
 def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
+    if x.dtype is torch.bool:  # has no kernel
+        values, indices = top_k(x.to(torch.uint8), k, sorted)
+        return values.bool(), indices
     values, indices = torch.topk(x, k, sorted=sorted)
     return values, indices.to(torch.int32)
 
@@ -39,6 +42,7 @@ _FOLDS = {
 }  # fmt: skip
 
 
+@_or_in_int64
 def _segment(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str) -> Any:
     if num_segments is None:
         num_segments = int(ids.max()) + 1 if ids.numel() else 0
@@ -79,7 +83,7 @@ def irfft(x: Any, fft_length: int | None) -> Any:
     return torch.fft.irfft(torch.complex(*x), fft_length)
 
 
-def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
+def _frames(x: Any, sequence_length: int, sequence_stride: int) -> Any:
     return x.unfold(-1, sequence_length, sequence_stride)
 
 

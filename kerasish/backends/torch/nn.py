@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 
 from kerasish.backends import bodies
+from kerasish.backends.torch.array import _or_in_int64
 from kerasish.backends.torch.recurrent import _gru_states as _gru_states
 from kerasish.backends.torch.recurrent import _lstm_states as _lstm_states
 from kerasish.backends.torch.recurrent import _no_cudnn as _no_cudnn
 
-relu, relu6, selu, sigmoid = torch.relu, F.relu6, torch.selu, torch.sigmoid
+relu, relu6 = _or_in_int64(torch.relu), _or_in_int64(F.relu6)
+selu, sigmoid = torch.selu, torch.sigmoid
 leaky_relu, elu, celu, silu, glu = F.leaky_relu, F.elu, F.celu, F.silu, F.glu
 hard_sigmoid, hard_silu, hard_tanh = F.hardsigmoid, F.hardswish, F.hardtanh
 hard_shrink, soft_shrink, tanh_shrink = F.hardshrink, F.softshrink, F.tanhshrink
