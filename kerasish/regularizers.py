@@ -66,9 +66,9 @@ class L1L2(Regularizer):
     def __call__(self, x: Any) -> Any:
         penalty: Any = 0.0
         if self.l1:
-            penalty = self.l1 * ops.sum(ops.absolute(x))
+            penalty = ops.multiply(ops.sum(ops.absolute(x)), self.l1)
         if self.l2:
-            penalty = penalty + self.l2 * ops.sum(ops.square(x))
+            penalty = ops.add(ops.multiply(ops.sum(ops.square(x)), self.l2), penalty)
         return penalty
 
     def get_config(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class L1(Regularizer):
         self.l1 = _factor("l1", 0.01 if l1 is None else l1)
 
     def __call__(self, x: Any) -> Any:
-        return self.l1 * ops.sum(ops.absolute(x))
+        return ops.multiply(ops.sum(ops.absolute(x)), self.l1)
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1}
@@ -111,7 +111,7 @@ class L2(Regularizer):
         self.l2 = _factor("l2", 0.01 if l2 is None else l2)
 
     def __call__(self, x: Any) -> Any:
-        return self.l2 * ops.sum(ops.square(x))
+        return ops.multiply(ops.sum(ops.square(x)), self.l2)
 
     def get_config(self) -> dict[str, Any]:
         return {"l2": self.l2}

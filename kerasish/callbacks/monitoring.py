@@ -26,7 +26,7 @@ class _Monitor(Callback):
         if self.mode != "auto":
             return self.mode
         name = self.monitor.removeprefix("val_")
-        for metric in getattr(self.model, "metrics", ()):
+        for metric in getattr(self.model, "_each_metric", list)():
             if metric.name == name and getattr(metric, "_direction", None) in ("up", "down"):
                 return "max" if metric._direction == "up" else "min"
         last = name.rpartition("_")[2]

@@ -124,5 +124,8 @@ class OpCall(Operation):
         super().__init__(name=name or auto_name(function.op_name))
         self.function = function
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def call(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"function": self.function, "name": self.name}

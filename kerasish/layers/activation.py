@@ -36,6 +36,8 @@ class ReLU(_Elementwise):
     [0.0, 0.5, 1.0]
     """
 
+    _keeps_dtype = True
+
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0,
         **kwargs: Any,
@@ -144,7 +146,8 @@ class PReLU(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape), axes=free)
 
     def call(self, inputs: Any) -> Any:
-        return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
+        below = ops.relu(ops.negative(inputs))
+        return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha, below))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

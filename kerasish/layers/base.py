@@ -32,7 +32,7 @@ from kerasish.layers.masking import get_mask, set_mask
 
 _NOT_STATE = frozenset({
     "_inbound_nodes", "_init_args", "_losses", "_dtype_policy", "input_spec", "_seen_shapes",
-    "_native_dtypes", "_build_shapes", "_parent", "_untracked",
+    "_native_dtypes", "_build_shapes", "_parent", "_untracked", "_compile_config",
 })  # fmt: skip
 
 

@@ -396,7 +396,7 @@ class ReversibleEmbedding(Embedding):
 
 
 class Activation(Layer):
-    """Applies an activation function; the output has the shape of the input.
+    """Applies an activation function.
 
     Args:
         activation: a function of one tensor, or the name of one in `keras.activations`.
@@ -414,9 +414,6 @@ class Activation(Layer):
 
     def call(self, inputs: Any) -> Any:
         return self.activation(inputs)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 class Identity(Layer):

@@ -23,7 +23,7 @@ class InputLayer(Layer):
         batch_shape: the shape with the batch axis, in place of `shape` and `batch_size`.
         input_tensor: an existing symbolic tensor to enter with.
         optional: whether the input may be `None`.
-        name: the layer's name.
+        name: the layer's name, and the tensor's.
 
     >>> import kerasish as keras
     >>> keras.Sequential([keras.layers.InputLayer((3,)), keras.layers.Dense(2)]).output_shape
@@ -68,7 +68,7 @@ class InputLayer(Layer):
         self.optional = bool(optional)
         self.built = True
         output = input_tensor if input_tensor is not None else KerasTensor(
-            self._batch_shape, self._dtype, sparse=self.sparse, ragged=self.ragged, name=self.name
+            self._batch_shape, self._dtype, sparse=self.sparse, ragged=self.ragged, name=name
         )
         if output.node is None:
             symbolic.Node(self, (), {}, output)

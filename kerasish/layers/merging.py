@@ -232,6 +232,7 @@ class Dot(Layer):
             raise InvalidArgument(f"Dot takes one axis or two, got axes={axes!r}.")
         self.axes = axes
         self.normalize = normalize
+        self._keeps_dtype = not normalize
         self.supports_masking = True
 
     def _axes(self, shapes: Any) -> tuple[int, int]:

@@ -368,7 +368,7 @@ class GroupNormalization(_Affine):
         x = ops.reshape(x, (*shape[:axis], self.groups, per_group, *shape[axis + 1:]))
         axes = tuple(i for i in range(1, rank + 1) if i != axis)
         mean, variance = ops.moments(x, axes=axes, keepdims=True)
-        x = (x - mean) * ops.rsqrt(ops.add(variance, self.epsilon))
+        x = ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon)))
         x = ops.reshape(x, shape)
         wide = [1] * rank
         wide[axis] = inputs.shape[axis]

@@ -51,6 +51,7 @@ class _Pool(Layer):
 
 
 class _MaxPool(_Pool):
+    _keeps_dtype = True
     _pool = staticmethod(lambda *a: ops.max_pool(*a))
 
 
@@ -259,6 +260,8 @@ class GlobalAveragePooling3D(_GlobalAverage):
 
 
 class _GlobalMax(_GlobalPool):
+    _keeps_dtype = True
+
     def _reduce(self, inputs: Any, axes: Any) -> Any:
         return ops.max(inputs, axis=axes, keepdims=self.keepdims)
 
@@ -327,6 +330,8 @@ class _AdaptiveAverage(_AdaptivePool):
 
 
 class _AdaptiveMax(_AdaptivePool):
+    _keeps_dtype = True
+
     def call(self, inputs: Any) -> Any:
         return ops.adaptive_max_pool(inputs, self.output_size, self.data_format)
 

@@ -14,6 +14,8 @@ from kerasish.layers.input_spec import InputSpec
 class _Noise(Layer):
     """Holds a rate and the random stream; the identity unless training."""
 
+    _keeps_dtype = True
+
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 <= rate <= 1:
@@ -184,6 +186,8 @@ class GaussianNoise(Layer):
     0.5
     """
 
+    _keeps_dtype = True
+
     def __init__(self, stddev: float, seed: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
         if stddev < 0:
@@ -256,6 +260,8 @@ class ActivityRegularization(Layer):
     >>> [round(float(loss), 2) for loss in layer.losses]
     [0.4]
     """
+
+    _keeps_dtype = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)

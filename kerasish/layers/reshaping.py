@@ -432,6 +432,8 @@ class UpSampling2D(_UpSampling):
     (1, 8, 12, 3)
     """
 
+    _keeps_dtype = True
+
     def __init__(
         self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest",
         **kwargs: Any,

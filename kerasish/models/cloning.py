@@ -6,10 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kerasish import tree
-from kerasish.core.operation import OpCall
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument
-from kerasish.layers.base import Layer
 from kerasish.layers.input_layer import Input, InputLayer
 from kerasish.models.model import Functional, Model
 from kerasish.models.sequential import Sequential
@@ -29,8 +27,8 @@ def clone_model(
     Args:
         model: a functional or Sequential model.
         input_tensors: symbolic tensors to begin with in place of new inputs.
-        clone_function: makes the new layer from each old one (inputs excepted).
-        call_function: `(layer, *args, **kwargs)`, in place of calling the new layer.
+        clone_function: makes the new layer, or operation, from each old one (inputs excepted).
+        call_function: `(layer, *args, **kwargs)`, in place of calling the new layer or operation.
         recursive: whether the layers of models inside are cloned with `clone_function` too.
 
     >>> import kerasish as keras
@@ -50,7 +48,7 @@ def clone_model(
 def _clone(
     model: Any, input_tensors: Any, clone_function: Any, call_function: Any, recursive: bool
 ) -> Any:
-    def clone(layer: Layer) -> Layer:
+    def clone(layer: Any) -> Any:
         if recursive and isinstance(layer, Functional | Sequential):
             return clone_model(layer, clone_function=clone_function, recursive=True)
         if clone_function is not None:
@@ -94,17 +92,15 @@ def _clone(
     for node in graph._nodes:
         operation = node.operation
         if id(operation) not in made:
-            made[id(operation)] = (
-                operation.function if isinstance(operation, OpCall) else clone(operation)
-            )
+            made[id(operation)] = clone(operation)
         args, kwargs = tree.map_structure(
             lambda x: tensors.get(id(x), x), (node.args, node.kwargs)
         )
         layer = made[id(operation)]
-        if call_function is not None and isinstance(layer, Layer):
-            out = call_function(layer, *args, **kwargs)
-        else:
+        if call_function is None:
             out = layer(*args, **kwargs)
+        else:
+            out = call_function(layer, *args, **kwargs)
         for old, new in zip(node.output_tensors, tree.flatten(out), strict=False):
             tensors[id(old)] = new
     inputs = tree.pack_sequence_as(graph._inputs_struct, starts)

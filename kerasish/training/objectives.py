@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasish import backends, losses, metrics, ops, tree
-from kerasish.errors import InvalidArgument
+from kerasish.errors import InvalidArgument, StateError
 from kerasish.training.data import len_of
 
 _ACCURACY = ("accuracy", "acc")
@@ -223,11 +223,15 @@ def _as_loss(function: Any) -> Any:
     return losses.LossFunctionWrapper(function, name=name)
 
 
-class Measures:
-    """The metrics of a model, made for the shapes of its outputs."""
+class CompileMetrics(metrics.Metric):
+    """The metrics given to `compile` as one, made for the shapes of a model's outputs."""
 
-    def __init__(self, given: Any, weighted: Any, names: list[str] | None):
+    def __init__(
+        self, given: Any, weighted: Any, names: list[str] | None, objective: Objective | None
+    ):
+        super().__init__(name="compile_metrics")
         self.given, self.weighted, self.names_given = given, weighted, names
+        self.objective = objective
         self.built = False
         self.entries: list[tuple[int, Any, bool]] = []
         """(index of the output, metric, whether it takes sample weights)"""
@@ -235,7 +239,12 @@ class Measures:
 
     @property
     def metrics(self) -> list[Any]:
+        """The metrics of all outputs."""
         return [metric for _, metric, _ in self.entries]
+
+    @property
+    def variables(self) -> list[Any]:
+        return [v for metric in self.metrics for v in metric.variables]
 
     def build(self, y: Any, y_pred: Any) -> None:
         names = paths(y_pred, self.names_given)
@@ -265,7 +274,14 @@ class Measures:
         self.result_names = unique(self.result_names)
         self.built = True
 
-    def update(self, targets: list[Any], predictions: list[Any], sample_weight: Any) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        if not self.built:
+            self.build(y_true, y_pred)
+        predictions = tree.flatten(y_pred)
+        if self.objective is not None and self.objective.functions is not None:
+            targets = self.objective.targets(y_true, y_pred)
+        else:
+            targets = tree.flatten(y_true)
         weights = tree.flatten(sample_weight) if sample_weight is not None else []
         for i, metric, weighted in self.entries:
             if targets[i] is None:
@@ -276,7 +292,17 @@ class Measures:
             else:
                 metric.update_state(targets[i], predictions[i])
 
-    def results(self) -> dict[str, Any]:
+    def reset_state(self) -> None:
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def result(self) -> dict[str, Any]:
+        """The results of all metrics by name."""
+        if not self.built:
+            raise StateError(
+                "The metrics given to compile have no results yet: they are made for the first "
+                "targets and predictions. Call update_state(y_true, y_pred) first."
+            )
         found: dict[str, Any] = {}
         for name, (_, metric, _) in zip(self.result_names, self.entries, strict=True):
             value = metric.result()

@@ -67,7 +67,7 @@ class Steps:
         from kerasish import losses as losses_module
         from kerasish import metrics as metrics_module
         from kerasish import optimizers
-        from kerasish.training.objectives import Measures, Objective
+        from kerasish.training.objectives import CompileMetrics, Objective
 
         optimizer = optimizers.get(optimizer)
         if isinstance(loss, str):
@@ -85,7 +85,8 @@ class Steps:
         names = getattr(self, "_output_names", None)
         self._objective = Objective(loss, loss_weights, names) if loss is not None else None
         self._measures = (
-            Measures(metrics, weighted_metrics, names) if metrics or weighted_metrics else None
+            CompileMetrics(metrics, weighted_metrics, names, self._objective)
+            if metrics or weighted_metrics else None
         )
         self._loss_tracker = metrics_module.Mean(name="loss")
         self._forget_compiled()
@@ -127,21 +128,28 @@ class Steps:
 
     @property
     def metrics(self) -> list[Any]:
-        """The loss tracker, the metrics of `compile` and those of the layers."""
+        """The loss tracker, the metrics of `compile` as one, and those of outputs and layers."""
         kept = self.__dict__.get("_metrics_kept")  # while `fit` runs
         if kept is not None:
             return list(kept[0])
         found = []
         if self._loss_tracker is not None:
             found.append(self._loss_tracker)
-        if self._measures is not None and self._measures.built:
-            found.extend(self._measures.metrics)
+        if self._measures is not None:
+            found.append(self._measures)
         if self._objective is not None:
             found.extend(self._objective.trackers)
         for x in self._holders():
             if hasattr(x, "update_state") and not any(x is y for y in found):
                 found.append(x)
         return found
+
+    def _each_metric(self) -> list[Any]:
+        """`metrics`, with each of those given to `compile`."""
+        return [
+            x for metric in self.metrics
+            for x in (metric.metrics if metric is self._measures else [metric])
+        ]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -230,31 +238,20 @@ class Steps:
         return self.get_metrics_result()
 
     def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
-        measures = self._measures
-        if measures is None:
-            return
-        if not measures.built:
-            measures.build(y, y_pred)
-        if self._objective is not None and self._objective.functions is not None:
-            targets = self._objective.targets(y, y_pred)
-        else:
-            targets = tree.flatten(y)
-        measures.update(targets, tree.flatten(y_pred), sample_weight)
+        if self._measures is not None:
+            self._measures.update_state(y, y_pred, sample_weight)
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The results of all metrics by name."""
         found: dict[str, Any] = {}
-        measured = self._measures.metrics if self._measures and self._measures.built else []
         for metric in self.metrics:
-            if any(metric is m for m in measured):
+            if metric is self._measures and not metric.built:
                 continue
             value = metric.result()
             if isinstance(value, dict):
                 found.update(value)
             else:
                 found[metric.name] = value
-        if measured:
-            found.update(self._measures.results())
         return found
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -360,7 +357,7 @@ class Steps:
             name, kind, self.run_eagerly, id(self.optimizer) if kind == "train" else None,
             self.compute_dtype,
             tuple(v.trainable for v in self.weights) if kind == "train" else None,
-            len(self.metrics) if kind != "predict" else None,
+            len(self._each_metric()) if kind != "predict" else None,
             getattr(self.optimizer, "_schedules", None),
         )  # fmt: skip
         step = self._compiled_steps.get(key)

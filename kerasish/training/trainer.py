@@ -253,7 +253,7 @@ class Trainer(Steps):
         return self._as_list(logs)
 
     def _as_list(self, logs: dict[str, Any]) -> Any:
-        named = [m.name for m in self.metrics if m.name in logs]
+        named = [m.name for m in self._each_metric() if m.name in logs]
         order = dict.fromkeys([*named, *sorted(logs)])
         values = [logs[n] for n in order]
         return values[0] if len(values) == 1 else values
@@ -389,7 +389,7 @@ class Trainer(Steps):
         """Host numbers of what a step returned, or of the metrics."""
         if not isinstance(result, dict):
             result = self.get_metrics_result()
-        return {k: _number(v) for k, v in sorted(result.items())}
+        return _numbers(result)
 
     def _callback_list(
         self, callbacks: Any, verbose: Any, epochs: int, steps: int | None, training: bool = True
@@ -416,11 +416,17 @@ def _head(part: Any) -> Any:
     return tree.map_structure(lambda a: None if a is None else a[:1], part)
 
 
+def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
+    """Host numbers by name, those of dicts in it beside the others."""
+    found: dict[str, Any] = {}
+    for name, value in sorted(logs.items()):
+        found.update(_numbers(value) if isinstance(value, dict) else {name: _number(value)})
+    return found
+
+
 def _number(x: Any) -> Any:
     if isinstance(x, float | int):
         return x
-    if isinstance(x, dict):
-        return {k: _number(v) for k, v in x.items()}
     host = np.asarray(backends.to_host(x))
     return float(host) if host.ndim == 0 else host
 

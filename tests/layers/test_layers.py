@@ -60,6 +60,17 @@ def test_symbolic_shape_is_the_real_one(row):
 
 
 @rows
+def test_symbolic_dtype_of_integers_is_the_real_one(row, backend):
+    inputs = tree.map_structure(
+        lambda a: a if a.dtype == "int32" else (10 * a).astype("int32"), row.inputs
+    )
+    symbols = tree.map_structure(lambda a: KerasTensor((None, *a.shape[1:]), "int32"), inputs)
+    spec = tree.flatten(apply(make(row), symbols))
+    real = tree.flatten(apply(make(row), inputs))
+    assert [backends.active.dtype_of(a) for a in real] == [s.dtype for s in spec]
+
+
+@rows
 def test_config_and_weights_round_trip(row):
     layer = make(row)
     out = run(row, layer)

@@ -125,6 +125,38 @@ def test_a_model_from_the_middle_of_another():
     assert head.count_params() == 15
 
 
+def test_a_model_from_the_middle_has_an_input_of_its_own(tmp_path, backend):
+    """It holds the layers after its input alone, in files and copies too."""
+    x = keras.Input((4,))
+    h = L.Dense(3, name="before")(x)
+    whole = keras.Model(x, L.Dense(2, name="after")(keras.ops.relu(h) * 2.0))
+    part = keras.Model(h, whole.output, name="part")
+    assert [x.name for x in part.layers] == [h.name, "after"] and len(part.weights) == 2
+    assert part.get_layer("after") is whole.get_layer("after")
+    assert whole.get_layer("after").output is whole.output  # the first of its calls
+    features = host(keras.Model(x, h)(X))
+    want = host(whole(X))
+    part.save(tmp_path / "part.keras")
+    twin = keras.models.clone_model(part)
+    twin.set_weights(part.get_weights())
+    for model in (part, twin, keras.models.load_model(tmp_path / "part.keras")):
+        np.testing.assert_allclose(host(model(features)), want, rtol=1e-5)
+    both = keras.Model([x, h], [h, whole.output])
+    got = both([X, features])
+    np.testing.assert_allclose(host(got[0]), features)
+    np.testing.assert_allclose(host(got[1]), want, rtol=1e-5)
+    assert len(both.layers) == 3
+
+
+def test_names_of_inputs():
+    x, y = keras.Input((4,)), keras.Input((4,), name="y")
+    model = keras.Model([x, y], L.Dense(2)(x + y))
+    assert (x.name, y.name) == ("keras_tensor", "y")
+    assert [layer.name for layer in model.layers] == ["input_layer", "y", "dense"]
+    model({"input_layer": X, "y": X})
+    assert L.InputLayer((3,)).output.name.startswith("keras_tensor")
+
+
 def test_trainable_goes_down_and_stays_per_layer():
     model = nested()
     bn = model.get_layer("inner").get_layer("bn")

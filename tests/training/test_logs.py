@@ -64,6 +64,69 @@ def test_outputs_without_names():
     assert names == ["loss", "mae", "mae_1", "mae_loss", "mse_loss"]
 
 
+class Own(keras.Model):
+    """A step as Keras' guides write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+        self.steps = keras.metrics.Sum(name="steps")
+
+    def call(self, x):
+        return self.dense(x)
+
+    def train_step(self, data):
+        x, y = data
+        outputs = []
+
+        def loss():
+            outputs.append(self(x, training=True))
+            return self.compute_loss(y=y, y_pred=outputs[-1])
+
+        value, grads = keras.value_and_grad(loss, self.trainable_variables)
+        self.optimizer.apply(grads, self.trainable_variables)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(value)
+            elif metric.name == "steps":
+                metric.update_state(1.0)
+            else:
+                metric.update_state(y, keras.ops.stop_gradient(self(x)))
+        return {m.name: m.result() for m in self.metrics}
+
+
+def test_metrics_of_compile_are_one_metric(backend):
+    model = Own()
+    mse = keras.metrics.MeanSquaredError(name="square")
+    model.compile("sgd", "mse", metrics=["mae", mse])
+    names = ["loss", "compile_metrics", "steps"]
+    assert model.metrics_names == names
+    one = model.metrics[1]
+    assert one.metrics == one.variables == []
+    with pytest.raises(ValueError, match="no results yet"):
+        one.result()
+    history = model.fit(X, Y, batch_size=2, shuffle=False, verbose=0).history
+    assert list(history) == ["mae", "square", "loss", "steps"]  # sorted by what holds them
+    assert history["steps"] == [3.0] and model.metrics_names == names
+    assert [m.name for m in one.metrics] == ["mae", "square"] and one.metrics[1] is mse
+    model.reset_metrics()
+    assert {k: float(v) for k, v in one.result().items()} == {"mae": 0.0, "square": 0.0}
+    one.update_state(np.zeros((2, 1)), np.full((2, 1), 3.0))
+    assert {k: float(v) for k, v in one.result().items()} == {"mae": 3.0, "square": 9.0}
+    assert len(one.variables) == 4
+    assert list(model.evaluate(X, Y, verbose=0, return_dict=True)) == [
+        "loss", "mae", "square", "steps"]
+
+
+def test_metrics_of_outputs_come_after_those_of_compile():
+    inputs, a, b, _ = branches()
+    model = keras.Model(inputs, [a, b])
+    fitted(model, [Y, Y], loss="mse", metrics=[["mae"], ["mse"]])
+    assert model.metrics_names == ["loss", "compile_metrics", "a_loss", "b_loss"]
+    watch = keras.callbacks.EarlyStopping(monitor="val_a_mae", patience=0)
+    model.fit(X, [Y, Y], validation_data=(X, [Y, Y]), verbose=0, callbacks=[watch])
+
+
 def test_order_of_evaluate():
     inputs, a, b, _ = branches()
     model = keras.Model(inputs, [a, b])
