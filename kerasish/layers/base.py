@@ -291,15 +291,18 @@ class Layer(Operation):
     @property
     def variables(self) -> list[Variable]:
         """All variables: weights, seed states, counters."""
-        seeds = [v for x in self._holders() if not _is_metric(x) for v in x.variables]
-        return _unique([*self.weights, *seeds])
+        weights: list[Variable] = []
+        seeds: list[Variable] = []
+        for _, (variables, _, holders) in self._walk_layers():
+            weights += _trainable_first(variables)
+            seeds += [v for x in holders if not _is_metric(x) for v in x.variables]
+        return _unique(weights + seeds)
 
     @property
     def weights(self) -> list[Variable]:
         """The weights of this layer and the layers in it."""
         return _unique([
-            v for _, (variables, _, _) in self._walk_layers()
-            for v in sorted(variables, key=lambda v: not v._born_trainable)
+            v for _, (variables, _, _) in self._walk_layers() for v in _trainable_first(variables)
         ])
 
     @property
@@ -940,7 +943,7 @@ class Layer(Operation):
 
     def _saved_variables(self) -> list[Variable]:
         """The layer's own variables in the order in which files have them."""
-        return sorted(self._own_variables(), key=lambda v: not v._born_trainable)
+        return _trainable_first(self._own_variables())
 
     def save_own_variables(self, store: Any) -> None:
         """Writes this layer's own variables into a mapping of arrays."""
@@ -1080,6 +1083,10 @@ def _holding(kind: type) -> str:
     if issubclass(kind, list | tuple | set):
         return "items"
     return "values" if issubclass(kind, dict) else ""
+
+
+def _trainable_first(variables: list[Variable]) -> list[Variable]:
+    return sorted(variables, key=lambda v: not v._born_trainable)
 
 
 def _unique(items: list[Any]) -> list[Any]:
