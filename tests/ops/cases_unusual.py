@@ -105,6 +105,7 @@ plain("bincount", FLAGS, ref=[2, 1], symbolic=False)
 plain("isin", U32, U32[:2], ref=[True, True, False, False])
 plain("top_k", U32, 2, ref=([3, 2], [0, 2]), through=lambda f, a, k: list(f(a, k)))
 plain("slice", x(5), U32[1:2], (2,), ref=lambda a, start, size: a[1:3])
+plain("clip", np.array([0, 1, 200], "uint8"), -3, 300, ref=[0, 1, 200])
 plain("arange", 0.0, 1.0, 0.25, dtype="int32", ref=[0, 0, 0, 0])
 for name, ref in (("hard_shrink", [nan, 0.0, 2.0]), ("soft_shrink", [nan, 0.0, 1.5])):
     plain(name, np.array([nan, 0.5, 2.0], "float32"), ref=ref)

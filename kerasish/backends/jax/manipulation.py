@@ -21,7 +21,6 @@ ravel = jnp.ravel
 copy = jnp.copy
 concatenate = jnp.concatenate
 stack = jnp.stack
-tile = jnp.tile
 flip = jnp.flip
 roll = jnp.roll
 diagonal = jnp.diagonal
@@ -68,6 +67,15 @@ def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
 
 def _unstack(x: Any, num: int, axis: int) -> list[Any]:
     return list(jnp.unstack(x, axis=axis))
+
+
+def tile(x: Any, repeats: Any) -> Any:
+    if any(isinstance(n, jax.core.Tracer) for n in jax.tree.leaves(repeats)):
+        raise InvalidArgument(
+            "repeats is computed in a compiled function, where JAX needs to know the shape of the "
+            "result. Give Python integers."
+        )
+    return jnp.tile(x, repeats)
 
 
 def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
