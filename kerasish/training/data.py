@@ -126,6 +126,8 @@ class ArrayData:
         self._check_kinds(leaves)
         self._flat = class_weight is None and all(isinstance(a, np.ndarray) for a in self.data)
         self.steps = math.ceil(self.size / self.batch_size)
+        self._pass, self._next = 0, 0
+        """The epoch whose order of the samples is read, and the step of it that comes next."""
 
     def _check_kinds(self, leaves: list[Any]) -> None:
         for a in leaves:
@@ -146,14 +148,15 @@ class ArrayData:
         self, epoch: int, limit: int | None, together: int
     ) -> Iterator[tuple[int, Any]]:
         """(n, batches): `together` full batches stacked along a new first axis, or 1 as it is."""
-        order = None
+        if epoch == 0 or limit is None or self._next >= self.steps:
+            self._pass, self._next = epoch, 0
+        step, order = self._next, None  # a shorter epoch than the data goes on where one ended
         if self.shuffle == "batch":
-            order = _batch_order(self.size, self.batch_size, epoch)
+            order = _batch_order(self.size, self.batch_size, self._pass)
         elif self.shuffle:
-            order = shuffle_indices(self.size, epoch)
-        steps = self.steps if limit is None else min(limit, self.steps)
+            order = shuffle_indices(self.size, self._pass)
+        steps = self._next = self.steps if limit is None else min(step + limit, self.steps)
         full = min(steps, self.size // self.batch_size)
-        step = 0
         while step < steps:
             n = together if step + together <= full else 1
             low = step * self.batch_size

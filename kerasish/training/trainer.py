@@ -163,7 +163,7 @@ class Trainer(Steps):
     def _check_steps(self, reader: Any, done: int, limit: int | None) -> None:
         if done == 0:
             raise InvalidArgument("The data ended before the first batch of this epoch.")
-        if limit is not None and done < limit and reader.size is None:
+        if limit is not None and done < limit:
             warnings.warn(
                 f"The data ended after {done} of {limit} steps. Make it repeat, or give a "
                 "smaller steps_per_epoch.",

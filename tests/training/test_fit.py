@@ -327,3 +327,37 @@ def test_steps_per_execution_groups_the_callbacks_of_batches(backend):
     model.fit(x, x[:, :1], batch_size=8, verbose=0, callbacks=[Watch()])
     assert seen == [3, 7, 9]
     assert int(model.optimizer.iterations.numpy()) == 10
+
+
+@pytest.mark.parametrize("size, steps, seen", [
+    (6, 2, [0.5, 2.5, 4.5, 0.5]),
+    (5, 2, [0.5, 2.5, 4.0, 0.5]),  # the third epoch is short
+    (3, 4, [1.0, 1.0, 1.0, 1.0]),
+])
+def test_epochs_shorter_than_the_data_go_on_where_one_ended(backend, size, steps, seen):
+    model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.0), "mae")
+    x, y = np.ones((size, 1), "float32"), np.arange(size, dtype="float32")[:, None]
+    short = size % steps != 0
+
+    def fit():
+        return model.fit(
+            x, y, batch_size=1, steps_per_epoch=steps, epochs=4, shuffle=False, verbose=0,
+            validation_data=(x, y), validation_steps=2, validation_batch_size=1,
+        ).history
+
+    if short:
+        with pytest.warns(UserWarning, match=f"of {steps} steps"):
+            logs = fit()
+    else:
+        logs = fit()
+    np.testing.assert_allclose(logs["loss"], seen, rtol=1e-6)
+    np.testing.assert_allclose(logs["val_loss"], [0.5] * 4, rtol=1e-6)
+
+
+def test_shuffled_epochs_shorter_than_the_data_see_every_sample():
+    model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.0), "mae")
+    y = np.arange(6, dtype="float32")[:, None]
+    logs = model.fit(np.ones_like(y), y, batch_size=1, steps_per_epoch=2, epochs=3, verbose=0)
+    np.testing.assert_allclose(np.mean(logs.history["loss"]), 2.5, rtol=1e-6)
