@@ -132,17 +132,23 @@ class Steps:
         kept = self.__dict__.get("_metrics_kept")  # while `fit` runs
         if kept is not None:
             return list(kept[0])
-        found = []
-        if self._loss_tracker is not None:
-            found.append(self._loss_tracker)
-        if self._measures is not None:
-            found.append(self._measures)
-        if self._objective is not None:
-            found.extend(self._objective.trackers)
-        for x in self._holders():
-            if hasattr(x, "update_state") and not any(x is y for y in found):
-                found.append(x)
+        found = self._metrics_of_compile()
+        known = {id(x) for x in found}
+        for layer, (_, _, holders) in self._walk_layers():
+            if layer is not self and isinstance(layer, Steps):
+                known.update(map(id, layer._metrics_of_compile()))  # those of its own training
+            for x in holders:
+                if hasattr(x, "update_state") and id(x) not in known:
+                    known.add(id(x))
+                    found.append(x)
         return found
+
+    def _metrics_of_compile(self) -> list[Any]:
+        """The loss tracker, the metrics of `compile` as one, and the losses of outputs."""
+        made = [self._loss_tracker, self._measures]
+        if self._objective is not None:
+            made += self._objective.trackers
+        return [x for x in made if x is not None]
 
     def _each_metric(self) -> list[Any]:
         """`metrics`, with each of those given to `compile`."""

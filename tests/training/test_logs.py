@@ -190,3 +190,18 @@ def test_outputs_without_a_loss_need_no_targets():
     model = keras.Model(inputs, [a, b])
     assert fitted(model, Y, loss=["mse", None]) == ["loss"]
     assert fitted(model, [Y], loss=[None, "mse"], metrics=[[], ["mae"]]) == ["b_mae", "loss"]
+
+
+def test_a_compiled_model_inside_another_keeps_its_metrics_to_itself(backend):
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    inner.compile("sgd", "mse", metrics=["mae"])
+    x, y = np.ones((8, 3), "float32"), np.ones((8, 2), "float32")
+    inner.fit(x, y, verbose=0)
+    inputs = keras.Input((3,))
+    outer = keras.Model(inputs, inner(inputs) * 0.0)
+    outer.compile("sgd", "mse", metrics=["mae"])
+    logs = outer.fit(x, y, epochs=2, verbose=0).history
+    assert logs == {"loss": [1.0, 1.0], "mae": [1.0, 1.0]}
+    assert outer.metrics_names == ["loss", "compile_metrics"]
+    assert outer.evaluate(x, y, verbose=0) == [1.0, 1.0]
+    assert inner.metrics_names == ["loss", "compile_metrics"]
