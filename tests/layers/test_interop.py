@@ -484,3 +484,20 @@ def test_saved_model_endpoints(engine, tmp_path):
     model.save(tmp_path / "m.keras")
     twin = keras.models.load_model(tmp_path / "m.keras", safe_mode=False)
     np.testing.assert_allclose(twin.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+@on("torch")
+def test_optimizer_state_of_a_wrapped_convolution_is_that_of_its_gradient(engine):
+    """torch's own kernels lie in memory in another order than ours."""
+    import torch
+
+    module = torch.nn.Conv2d(2, 3, 3)
+    twin = copy.deepcopy(module)
+    x = torch.as_tensor(rng.standard_normal((4, 2, 5, 5)), dtype=torch.float32)
+    twin(x).square().mean().backward()
+    model = keras.Sequential([keras.Input((2, 5, 5)), L.TorchModuleWrapper(module)])
+    model.compile(keras.optimizers.Adam(1e-3, beta_1=0.9), "mse")
+    y = np.zeros(tuple(twin(x).shape), "float32")
+    model.fit(x.numpy(), y, batch_size=4, verbose=0)
+    momentum = next(v for v in model.optimizer.variables if v.shape == (3, 2, 3, 3))
+    np.testing.assert_allclose(host(momentum), 0.1 * host(twin.weight.grad), rtol=1e-4, atol=1e-6)

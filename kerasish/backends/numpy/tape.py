@@ -24,6 +24,7 @@ Three ways to give a rule:
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -378,7 +379,7 @@ def nograd(*functions: Any) -> None:
 
 def primitive(function: Callable[..., Any]) -> Callable[..., Any]:
     """Makes a function of ours differentiable by rules given with `defvjp`."""
-    if function.__code__.co_argcount == 1:
+    if len(inspect.signature(function).parameters) == 1:
 
         @functools.wraps(function)
         def wrapper(x: Any) -> Any:

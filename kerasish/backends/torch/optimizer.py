@@ -20,6 +20,16 @@ def _values(variables: Sequence[Any]) -> list[torch.Tensor]:
     return [v._value if v._home is active else active.adopt(v) for v in variables]
 
 
+def _beside(params: list[torch.Tensor], variables: Sequence[Any]) -> list[torch.Tensor]:
+    """The values of slots, lying in memory as their parameters do: those of a user's own torch
+    modules lie in another order than ours."""
+    values = _values(variables)
+    for i, (p, value) in enumerate(zip(params, values, strict=True)):
+        if p.ndim >= 4 and value.stride() != p.stride():
+            values[i] = variables[i]._value = torch.empty_like(p, dtype=value.dtype).copy_(value)
+    return values
+
+
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
     if state.current is not None:  # values are lent: they must not be written to
         return leafwise.apply_rule(group, grads, hyper, decay)
@@ -30,8 +40,8 @@ def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None
         params = _values(group.params)
         if params[0].device.type not in _DEVICES:
             return leafwise.apply_rule(group, grads, hyper, decay)
-        slots = [_values(held) for held in zip(*group.slots, strict=True)]
-        # The kernels walk memory in order: a gradient must lie as its parameter does.
+        # The kernels walk memory in order: slots and gradients must lie as their parameters do.
+        slots = [_beside(params, held) for held in zip(*group.slots, strict=True)]
         grads = [
             g if g.dtype is p.dtype and (
                 g.is_contiguous() and p.is_contiguous() or g.stride() == p.stride()
