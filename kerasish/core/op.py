@@ -24,21 +24,6 @@ _PLAIN = frozenset((bool, int, float, str, type(None), types.FunctionType))
 _HOST = frozenset((np.ndarray, *np.sctypeDict.values()))
 OPS: set[str] = set()
 """The names of all ops that were defined."""
-_REAL = frozenset("""
-adaptive_average_pool adaptive_max_pool amax amin arctan2 argmax argmin argpartition argsort
-average_pool batch_normalization binary_crossentropy categorical_crossentropy cbrt cdist ceil celu
-cholesky_inverse clip corrcoef ctc_decode ctc_loss digitize dot_product_attention elu erf erfc
-erfinv fabs floor floor_divide fmax fmin fmod gelu glu greater greater_equal hard_shrink
-hard_sigmoid hard_silu hard_swish hard_tanh heaviside histogram hypot i0 in_top_k isin
-layer_normalization ldexp leaky_relu less less_equal log_sigmoid log_softmax logaddexp logaddexp2
-logsumexp max max_pool maximum median min minimum mod nanargmax nanargmin nanmax nanmedian nanmin
-nanpercentile nanquantile nextafter percentile polar psnr ptp quantile relu relu6 remainder
-rms_normalization round saturate_cast scale_and_translate searchsorted selu signbit soft_shrink
-softmax softplus sort sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax
-squareplus ssim threshold top_k trunc unique view_as_complex fft fft2 ifft2 irfft rfft stft
-istft _unique
-""".split())
-"""Ops that are defined for real numbers alone: they need an order or round."""
 _INTEGERS = frozenset("""
 N M axes axis axis1 axis2 axisa axisb axisc beam_width block_size bottom_cropping bottom_padding
 decimals destination dilation dilation_rate fft_length filter_size groups indices_or_sections k
@@ -138,13 +123,13 @@ def op(fn: F) -> F: ...
 @overload
 def op(
     *, convert: str = "", float: str = "", common: str = "", number: str = "", like: str = "",
-    wide: bool = False,
+    wide: bool = False, real: bool = False,
 ) -> Callable[[F], F]: ...
 
 
 def op(
     fn: Any = None, *, convert: str = "", float: str = "", common: str = "", number: str = "",
-    like: str = "", wide: bool = False,
+    like: str = "", wide: bool = False, real: bool = False,
 ) -> Any:  # fmt: skip
     """Makes a function an op. Each option names arguments, separated by spaces.
 
@@ -155,13 +140,15 @@ def op(
         number: the same, with bools counted as int32.
         like: made tensors of the first argument's dtype.
         wide: float16 and bfloat16 are computed as float32, and the result cast back.
+        real: complex arguments are refused, as the op needs an order or rounds.
 
     A name with a star, as in `common="*xs"`, is a list of arrays. A function whose body is
     empty is a primitive, which every adapter must define.
     """
     if fn is None:
         return lambda fn: op(
-            fn, convert=convert, float=float, common=common, number=number, like=like, wide=wide
+            fn, convert=convert, float=float, common=common, number=number, like=like, wide=wide,
+            real=real,
         )
     name = fn.__name__
     parameters = list(inspect.signature(fn).parameters.values())
@@ -175,7 +162,7 @@ def op(
     else:
         kinds = {"convert": convert, "common": common, "float": float, "number": number,
                  "like": like}  # fmt: skip
-        wrapper = _positional(fn, name, parameters, kinds)
+        wrapper = _positional(fn, name, parameters, kinds, real)
     wrapper.op_name = name  # type: ignore[attr-defined]
     return wrapper
 
@@ -218,7 +205,9 @@ def _variadic(fn: Any, name: str) -> Any:
     return wrapper
 
 
-def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]) -> Any:
+def _positional(
+    fn: Any, name: str, parameters: list[Any], kinds: dict[str, str], real: bool
+) -> Any:
     names = [p.name for p in parameters]
     index = {n: i for i, n in enumerate(names)}
     count = len(names)
@@ -231,7 +220,6 @@ def _positional(fn: Any, name: str, parameters: list[Any], kinds: dict[str, str]
             (lists if word[0] == "*" else groups)[kind].append(index[word.lstrip("*")])
     arrays = {i for group in (*groups.values(), *lists.values()) for i in group}
     public = name[0] != "_"
-    real = name in _REAL
     whole = [i for i in groups["convert"] if public and names[i] in _INDICES]
     needed = {i for i in arrays if public and defaults[i] is inspect.Parameter.empty
               and "None" not in str(parameters[i].annotation)}

@@ -43,7 +43,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op(number="x")
+@op(number="x", real=True)
 def relu(x: Any) -> Any:
     """Rectified linear unit, `max(x, 0)`: elementwise, shape and dtype kept; bools become int32.
 
@@ -57,7 +57,7 @@ def relu(x: Any) -> Any:
     return where(x <= 0, 0, x)
 
 
-@op(number="x")
+@op(number="x", real=True)
 def relu6(x: Any) -> Any:
     """`min(max(x, 0), 6)`, elementwise.
 
@@ -71,7 +71,7 @@ def relu6(x: Any) -> Any:
     return where(x <= 0, 0, where(x >= 6, 6, x))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """`x` where it is positive, `negative_slope * x` elsewhere.
 
@@ -88,7 +88,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     return where(x > 0, x, negative_slope * x)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """Exponential linear unit: `x` where it is positive, `alpha * (exp(x) - 1)` elsewhere.
 
@@ -105,7 +105,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return where(x > 0, x, alpha * expm1(where(x > 0, 0, x)))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def selu(x: Any) -> Any:
     """Scaled ELU, whose constants keep mean 0 and variance 1 from layer to layer.
 
@@ -121,7 +121,7 @@ def selu(x: Any) -> Any:
     return 1.0507009873554805 * elu(x, 1.6732632423543772)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """ELU made smooth for every `alpha`: `alpha * (exp(x / alpha) - 1)` on the negative side.
 
@@ -138,7 +138,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     return where(x > 0, x, alpha * expm1(where(x > 0, 0, x) / alpha))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def gelu(x: Any, approximate: bool = True) -> Any:
     """Gaussian error linear unit: `x` times the normal distribution function of `x`.
 
@@ -173,7 +173,7 @@ def sigmoid(x: Any) -> Any:
     return exp(log_sigmoid(x))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def log_sigmoid(x: Any) -> Any:
     """Logarithm of the sigmoid, without underflow.
 
@@ -187,7 +187,7 @@ def log_sigmoid(x: Any) -> Any:
     return -softplus(-x)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def softplus(x: Any) -> Any:
     """`log(exp(x) + 1)`, a smooth `relu`, without overflow.
 
@@ -220,7 +220,7 @@ def silu(x: Any) -> Any:
 swish = silu
 
 
-@op(float="x")
+@op(float="x", real=True)
 def hard_sigmoid(x: Any) -> Any:
     """A sigmoid of straight lines: `relu6(x + 3) / 6`.
 
@@ -234,7 +234,7 @@ def hard_sigmoid(x: Any) -> Any:
     return relu6(x + 3.0) / 6.0
 
 
-@op(float="x")
+@op(float="x", real=True)
 def hard_silu(x: Any) -> Any:
     """`x * hard_sigmoid(x)`, also called hard swish; see Howard et al., 2019, "MobileNetV3".
 
@@ -251,7 +251,7 @@ def hard_silu(x: Any) -> Any:
 hard_swish = hard_silu
 
 
-@op(float="x")
+@op(float="x", real=True)
 def hard_tanh(x: Any) -> Any:
     """`x` cut off at -1 and 1.
 
@@ -265,7 +265,7 @@ def hard_tanh(x: Any) -> Any:
     return where(x <= -1, -1, where(x >= 1, 1, x))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     """`x` where its absolute value exceeds `threshold`, 0 elsewhere.
 
@@ -280,7 +280,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     return where(abs(x) <= threshold, 0, x)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """`x` moved towards 0 by `threshold`, and 0 where that would pass it.
 
@@ -309,7 +309,7 @@ def tanh_shrink(x: Any) -> Any:
     return x - tanh(x)
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
     """`x` where it exceeds `threshold`, `default_value` elsewhere.
 
@@ -339,7 +339,7 @@ def softsign(x: Any) -> Any:
     return x / (1.0 + abs(x))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def squareplus(x: Any, b: float = 4) -> Any:
     """`(x + sqrt(x**2 + b)) / 2`, an algebraic softplus; see Barron, 2021.
 
@@ -354,7 +354,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
     return 0.5 * (x + sqrt(square(x) + b))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def sparse_plus(x: Any) -> Any:
     """A softplus with exact ends: 0 up to -1, `x` from 1 on, a parabola between.
 
@@ -368,7 +368,7 @@ def sparse_plus(x: Any) -> Any:
     return where(x <= -1, 0, where(x < 1, 0.25 * square(x + 1.0), x))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def sparse_sigmoid(x: Any) -> Any:
     """The derivative of `sparse_plus`: 0 up to -1, 1 from 1 on, a straight line between.
 
@@ -382,7 +382,7 @@ def sparse_sigmoid(x: Any) -> Any:
     return where(x <= -1, 0, where(x >= 1, 1, 0.5 * (x + 1.0)))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def glu(x: Any, axis: int = -1) -> Any:
     """Gated linear unit: the first half along `axis` times the sigmoid of the second.
 
@@ -404,7 +404,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     return value * sigmoid(gate)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def softmax(x: Any, axis: Any = -1) -> Any:
     """Exponentials, scaled so that they sum to 1 along `axis`.
 
@@ -423,7 +423,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return e / sum(e, axis, keepdims=True)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """Logarithm of the softmax, without underflow.
 
@@ -438,7 +438,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     return x - logsumexp(x, axis if len(x.shape) else None, keepdims=True)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def sparsemax(x: Any, axis: int = -1) -> Any:
     """The point of the probability simplex nearest to `x`: a softmax with exact zeros.
 

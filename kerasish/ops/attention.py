@@ -17,7 +17,7 @@ from kerasish.ops.numpy import arange, expand_dims, logical_and, power, repeat, 
 __all__ = ["dot_product_attention"]
 
 
-@op(float="query key value bias", convert="mask")
+@op(float="query key value bias", convert="mask", real=True)
 def dot_product_attention(
     query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None,
     scale: float | None = None, is_causal: bool = False, flash_attention: bool | None = None,

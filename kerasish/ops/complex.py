@@ -75,7 +75,7 @@ def _complex(real: Any, imaginary: Any) -> Any:
     """`real + 1j * imaginary`."""
 
 
-@op(float="abs_ angle")
+@op(float="abs_ angle", real=True)
 def polar(abs_: Any, angle: Any) -> Any:
     """Complex numbers from their moduli and angles.
 
@@ -90,7 +90,7 @@ def polar(abs_: Any, angle: Any) -> Any:
     return _complex(multiply(abs_, cos(angle)), multiply(abs_, sin(angle)))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def view_as_complex(x: Any) -> Any:
     """Pairs of numbers as complex numbers.
 

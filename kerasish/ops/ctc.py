@@ -47,7 +47,7 @@ _NEVER = -1e30
 """The logarithm of probability 0, finite so that differences of two are."""
 
 
-@op(convert="target target_length output_length", float="output")
+@op(convert="target target_length output_length", float="output", real=True)
 def ctc_loss(
     target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0
 ) -> Any:
@@ -116,7 +116,7 @@ def _ctc_loss(
     return where(total > 0.1 * _NEVER, -total, float("inf"))
 
 
-@op(float="inputs", convert="sequence_lengths")
+@op(float="inputs", convert="sequence_lengths", real=True)
 def ctc_decode(
     inputs: Any, sequence_lengths: Any, strategy: str = "greedy", beam_width: int = 100,
     top_paths: int = 1, merge_repeated: bool = True, mask_index: int = 0,

@@ -45,7 +45,7 @@ def absolute(x: Any) -> Any:
 abs = absolute
 
 
-@op(float="x")
+@op(float="x", real=True)
 def fabs(x: Any) -> Any:
     """The absolute value as a float.
 
@@ -85,7 +85,7 @@ def sign(x: Any) -> Any:
     """
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def signbit(x: Any) -> Any:
     """Whether the sign bit is set, which tells -0.0 from 0.0.
 
@@ -145,7 +145,7 @@ def rsqrt(x: Any) -> Any:
     return reciprocal(sqrt(x))
 
 
-@op(float="x")
+@op(float="x", real=True)
 def cbrt(x: Any) -> Any:
     """The real cube root, also of negative numbers.
 
@@ -267,7 +267,7 @@ def log1p(x: Any) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", real=True)
 def i0(x: Any) -> Any:
     """The modified Bessel function of the first kind, of order 0.
 
@@ -280,7 +280,7 @@ def i0(x: Any) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", real=True)
 def ceil(x: Any) -> Any:
     """The least integer not below `x`, as a float.
 
@@ -293,7 +293,7 @@ def ceil(x: Any) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", real=True)
 def floor(x: Any) -> Any:
     """The greatest integer not above `x`, as a float.
 
@@ -306,7 +306,7 @@ def floor(x: Any) -> Any:
     """
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def trunc(x: Any) -> Any:
     """The integer part, toward zero; integers stay as they are.
 
@@ -389,7 +389,7 @@ def divide_no_nan(x1: Any, x2: Any) -> Any:
     return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
 
 
-@op(number="x1 x2")
+@op(number="x1 x2", real=True)
 def floor_divide(x1: Any, x2: Any) -> Any:
     """`x1 / x2` rounded down to an integer; the dtype is kept.
 
@@ -402,7 +402,7 @@ def floor_divide(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(number="x1 x2")
+@op(number="x1 x2", real=True)
 def mod(x1: Any, x2: Any) -> Any:
     """The remainder of division, with the sign of `x2`.
 
@@ -415,7 +415,7 @@ def mod(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(number="x1 x2")
+@op(number="x1 x2", real=True)
 def fmod(x1: Any, x2: Any) -> Any:
     """The remainder of division, with the sign of `x1`.
 
@@ -442,7 +442,7 @@ def power(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(common="x1 x2")
+@op(common="x1 x2", real=True)
 def maximum(x1: Any, x2: Any) -> Any:
     """The greater of two numbers; NaN where one is NaN.
 
@@ -455,7 +455,7 @@ def maximum(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(common="x1 x2")
+@op(common="x1 x2", real=True)
 def minimum(x1: Any, x2: Any) -> Any:
     """The smaller of two numbers; NaN where one is NaN.
 
@@ -468,7 +468,7 @@ def minimum(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(common="x1 x2")
+@op(common="x1 x2", real=True)
 def fmax(x1: Any, x2: Any) -> Any:
     """The greater of two numbers; a NaN gives way to the other number.
 
@@ -482,7 +482,7 @@ def fmax(x1: Any, x2: Any) -> Any:
     return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
 
 
-@op(common="x1 x2")
+@op(common="x1 x2", real=True)
 def fmin(x1: Any, x2: Any) -> Any:
     """The smaller of two numbers; a NaN gives way to the other number.
 
@@ -496,7 +496,7 @@ def fmin(x1: Any, x2: Any) -> Any:
     return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
 
 
-@op(float="x1 x2")
+@op(float="x1 x2", real=True)
 def heaviside(x1: Any, x2: Any) -> Any:
     """The step function: 0 below zero, `x2` at zero, 1 above.
 
@@ -510,7 +510,7 @@ def heaviside(x1: Any, x2: Any) -> Any:
     return where(greater(x1, 0), 1.0, where(less(x1, 0), 0.0, where(equal(x1, 0), x2, x1)))
 
 
-@op(float="x1 x2")
+@op(float="x1 x2", real=True)
 def logaddexp(x1: Any, x2: Any) -> Any:
     """`log(exp(x1) + exp(x2))` without overflow.
 
@@ -529,7 +529,7 @@ def logaddexp(x1: Any, x2: Any) -> Any:
     return add(high, log1p(exp(negative(absolute(gap)))))
 
 
-@op(float="x1 x2")
+@op(float="x1 x2", real=True)
 def logaddexp2(x1: Any, x2: Any) -> Any:
     """`log2(2**x1 + 2**x2)` without overflow.
 
@@ -544,7 +544,7 @@ def logaddexp2(x1: Any, x2: Any) -> Any:
     return multiply(logaddexp(multiply(x1, ln2), multiply(x2, ln2)), 1 / ln2)
 
 
-@op(float="x1 x2")
+@op(float="x1 x2", real=True)
 def nextafter(x1: Any, x2: Any) -> Any:
     """The next representable number after `x1` toward `x2`.
 
@@ -584,7 +584,7 @@ def lcm(x1: Any, x2: Any) -> Any:
     return absolute(multiply(floor_divide(x1, maximum(gcd(x1, x2), 1)), x2))
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def round(x: Any, decimals: int = 0) -> Any:
     """Rounds to a number of decimals, halves to the even neighbour; the dtype is kept.
 
@@ -620,7 +620,7 @@ def _rint(x: Any) -> Any:
     """The nearest integer, halves to the even neighbour."""
 
 
-@op(number="x", like="x_min x_max")
+@op(number="x", like="x_min x_max", real=True)
 def clip(x: Any, x_min: Any | None, x_max: Any | None) -> Any:
     """Limits values to an interval; the dtype of `x` is kept.
 
@@ -668,7 +668,7 @@ def finfo(name: str) -> Any:
     return ml_dtypes.finfo(name)
 
 
-@op(float="x1", convert="x2")
+@op(float="x1", convert="x2", real=True)
 def ldexp(x1: Any, x2: Any) -> Any:
     """`x1 * 2**x2`.
 

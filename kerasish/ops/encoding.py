@@ -139,7 +139,7 @@ def _sparse_sets(inputs: Any, num_classes: int, axis: int, dtype: Any, along: in
     )  # fmt: skip
 
 
-@op(float="x1 x2", wide=True)
+@op(float="x1 x2", wide=True, real=True)
 def psnr(x1: Any, x2: Any, max_val: float) -> Any:
     """Peak signal-to-noise ratio of two images, in decibels: a scalar over all elements.
 

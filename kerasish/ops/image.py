@@ -455,7 +455,7 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Any:
     ], axis=-1)  # fmt: skip
 
 
-@op(float="image1 image2", wide=True)
+@op(float="image1 image2", wide=True, real=True)
 def ssim(
     image1: Any, image2: Any, max_val: float = 1.0, filter_size: int = 11,
     filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03, data_format: str | None = None,

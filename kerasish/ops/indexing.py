@@ -212,7 +212,7 @@ def scatter(indices: Any, values: Any, shape: Sequence[int]) -> Any:
 # Sorting and searching
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def sort(x: Any, axis: int | None = -1) -> Any:
     """`x` sorted along an axis, flattened first where it is `None`.
 
@@ -229,7 +229,7 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     return take_along_axis(x, argsort(x, axis), axis)
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def argsort(x: Any, axis: int | None = -1) -> Any:
     """The int32 indices that sort `x` along an axis; equal values keep their order.
 
@@ -243,7 +243,7 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
     """
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
     """Indices that put the k-th smallest value in its place, smaller ones before, larger after.
 
@@ -260,7 +260,7 @@ def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
     return argsort(x, axis)
 
 
-@op(common="sorted_sequence values")
+@op(common="sorted_sequence values", real=True)
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
     """Where values belong in a sorted vector.
 
@@ -293,7 +293,7 @@ def _searchsorted(sorted_sequence: Any, values: Any, side: str) -> Any:
     """`searchsorted` with its arguments checked."""
 
 
-@op(common="x bins")
+@op(common="x bins", real=True)
 def digitize(x: Any, bins: Any) -> Any:
     """For each value the int32 index of its bin: how many edges are not above it.
 
@@ -308,7 +308,7 @@ def digitize(x: Any, bins: Any) -> Any:
     return searchsorted(bins, x, "right")
 
 
-@op(common="x1 x2")
+@op(common="x1 x2", real=True)
 def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
     """Whether each entry of `x1` occurs in `x2`.
 
@@ -362,7 +362,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return ops.convert_to_tensor(counts, sparse=True) if sparse else counts
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) -> Any:
     """How many values fall into each of some bins of equal width.
 
@@ -468,7 +468,7 @@ def unique(
     return (values, *extra) if extra else values
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tuple[Any, ...]:
     """All four results of `unique`.
 

@@ -72,7 +72,7 @@ def cholesky(x: Any, upper: bool = False) -> Any:
     """
 
 
-@op(float="x", wide=True)
+@op(float="x", wide=True, real=True)
 def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     """The inverse of a positive definite matrix whose Cholesky factor is given.
 

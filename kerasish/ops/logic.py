@@ -43,7 +43,7 @@ def not_equal(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(common="x1 x2")
+@op(common="x1 x2", real=True)
 def less(x1: Any, x2: Any) -> Any:
     """Whether `x1 < x2`, elementwise.
 
@@ -56,7 +56,7 @@ def less(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(common="x1 x2")
+@op(common="x1 x2", real=True)
 def less_equal(x1: Any, x2: Any) -> Any:
     """Whether `x1 <= x2`, elementwise.
 
@@ -69,7 +69,7 @@ def less_equal(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(common="x1 x2")
+@op(common="x1 x2", real=True)
 def greater(x1: Any, x2: Any) -> Any:
     """Whether `x1 > x2`, elementwise.
 
@@ -82,7 +82,7 @@ def greater(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(common="x1 x2")
+@op(common="x1 x2", real=True)
 def greater_equal(x1: Any, x2: Any) -> Any:
     """Whether `x1 >= x2`, elementwise.
 

@@ -42,7 +42,7 @@ def _check_same(name: str, target: Any, output: Any) -> None:
         )
 
 
-@op(convert="target", float="output")
+@op(convert="target", float="output", real=True)
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
     """Cross-entropy between target and predicted probabilities of one event, elementwise.
 
@@ -69,7 +69,7 @@ def _binary_crossentropy_of_logits(target: Any, logits: Any) -> Any:
     return softplus(logits) - target * logits
 
 
-@op(convert="target", float="output")
+@op(convert="target", float="output", real=True)
 def categorical_crossentropy(
     target: Any, output: Any, from_logits: bool = False, axis: int = -1
 ) -> Any:
@@ -101,7 +101,7 @@ def _softmax_crossentropy(target: Any, logits: Any, axis: int) -> Any:
     return -sum(target * log_softmax(logits, axis), axis)
 
 
-@op(convert="target", float="output")
+@op(convert="target", float="output", real=True)
 def sparse_categorical_crossentropy(
     target: Any, output: Any, from_logits: bool = False, axis: int = -1
 ) -> Any:

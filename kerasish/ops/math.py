@@ -50,7 +50,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op(float="x")
+@op(float="x", real=True)
 def erf(x: Any) -> Any:
     """The error function, 2/√π times the integral of exp(-t²) from 0 to x, elementwise.
 
@@ -63,7 +63,7 @@ def erf(x: Any) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", real=True)
 def erfc(x: Any) -> Any:
     """The complementary error function 1 - erf(x), elementwise, exact in the tail too.
 
@@ -76,7 +76,7 @@ def erfc(x: Any) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", real=True)
 def erfinv(x: Any) -> Any:
     """The inverse of `erf`, elementwise, for x in [-1, 1].
 
@@ -89,7 +89,7 @@ def erfinv(x: Any) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", real=True)
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over some axes, without overflow.
 
@@ -109,7 +109,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return out if keepdims else squeeze(out, axis)
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     """The `k` largest values along the last axis and their indices.
 
@@ -129,7 +129,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     """
 
 
-@op(convert="targets", float="predictions")
+@op(convert="targets", float="predictions", real=True)
 def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     """Whether each target class is among the `k` largest predictions.
 
@@ -244,7 +244,7 @@ def segment_min(
     return _fold(data, segment_ids, num_segments, sorted, "min")
 
 
-@op(float="*x", wide=True)
+@op(float="*x", wide=True, real=True)
 def fft(x: Any) -> tuple[Any, Any]:
     """The discrete Fourier transform along the last axis.
 
@@ -261,7 +261,7 @@ def fft(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="*x", wide=True)
+@op(float="*x", wide=True, real=True)
 def fft2(x: Any) -> tuple[Any, Any]:
     """The two-dimensional discrete Fourier transform along the last two axes.
 
@@ -278,7 +278,7 @@ def fft2(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="*x", wide=True)
+@op(float="*x", wide=True, real=True)
 def ifft2(x: Any) -> tuple[Any, Any]:
     """The inverse of `fft2`.
 
@@ -295,7 +295,7 @@ def ifft2(x: Any) -> tuple[Any, Any]:
     """
 
 
-@op(float="x", wide=True)
+@op(float="x", wide=True, real=True)
 def rfft(x: Any, fft_length: int | None = None) -> tuple[Any, Any]:
     """The discrete Fourier transform of a real signal along the last axis.
 
@@ -313,7 +313,7 @@ def rfft(x: Any, fft_length: int | None = None) -> tuple[Any, Any]:
     """
 
 
-@op(float="*x", wide=True)
+@op(float="*x", wide=True, real=True)
 def irfft(x: Any, fft_length: int | None = None) -> Any:
     """The inverse of `rfft`: a real signal from the first half of its spectrum.
 
@@ -410,7 +410,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
     return backends.active.convert(np.pad(window, widths), dtype)
 
 
-@op(float="x", wide=True)
+@op(float="x", wide=True, real=True)
 def stft(
     x: Any, sequence_length: int, sequence_stride: int, fft_length: int | None = None,
     window: Any = "hann", center: bool = True,
@@ -450,7 +450,7 @@ def stft(
     return rfft(multiply(extract_sequences(x, fft_length, sequence_stride), window), fft_length)
 
 
-@op(float="*x", wide=True)
+@op(float="*x", wide=True, real=True)
 def istft(
     x: Any, sequence_length: int, sequence_stride: int, fft_length: int | None = None,
     length: int | None = None, window: Any = "hann", center: bool = True,
@@ -491,7 +491,7 @@ def istft(
     return _pad(signal, [*[(0, 0)] * (len(signal.shape) - 1), (0, missing)], 0)
 
 
-@op(float="x y")
+@op(float="x y", real=True)
 def cdist(x: Any, y: Any) -> Any:
     """The Euclidean distances of all pairs of points.
 

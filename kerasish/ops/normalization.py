@@ -87,7 +87,7 @@ def moments(
     return ops.saturate_cast(mean, ops.dtype(x)), ops.saturate_cast(variance, ops.dtype(x))
 
 
-@op(float="x mean variance offset scale")
+@op(float="x mean variance offset scale", real=True)
 def batch_normalization(
     x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None,
     epsilon: float = 1e-3,
@@ -176,7 +176,7 @@ def _group_norm(
     return y if beta is None else y + _along(beta, [axis], rank)
 
 
-@op
+@op(real=True)
 def layer_normalization(
     x: Any, gamma: Any = None, beta: Any = None, axis: int | Sequence[int] = -1,
     epsilon: float | None = None, **kwargs: Any,
@@ -218,7 +218,7 @@ def layer_normalization(
     return y if wide is x else ops.cast(y, ops.dtype(x))
 
 
-@op(convert="x scale")
+@op(convert="x scale", real=True)
 def rms_normalization(
     x: Any, scale: Any = None, axis: int | Sequence[int] = -1, epsilon: float | None = None
 ) -> Any:

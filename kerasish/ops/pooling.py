@@ -100,7 +100,7 @@ def _of_any_number(pool: Callable[[Any], Any], x: Any) -> Any:
     return ops.cast(pool(ops.cast(x, "float64" if kind[-2:] in ("32", "64") else "float32")), kind)
 
 
-@op(convert="inputs")
+@op(convert="inputs", real=True)
 def max_pool(
     inputs: Any, pool_size: int | Sequence[int], strides: int | Sequence[int] | None = None,
     padding: str = "valid", data_format: str | None = None,
@@ -131,7 +131,7 @@ def max_pool(
     return _of_any_number(pool, inputs)
 
 
-@op(float="inputs")
+@op(float="inputs", real=True)
 def average_pool(
     inputs: Any, pool_size: int | Sequence[int], strides: int | Sequence[int] | None = None,
     padding: str = "valid", data_format: str | None = None,
@@ -172,7 +172,7 @@ def _adaptive(
     return x
 
 
-@op(float="inputs")
+@op(float="inputs", real=True)
 def adaptive_average_pool(
     inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Any:
@@ -203,7 +203,7 @@ def adaptive_average_pool(
     )  # fmt: skip
 
 
-@op(convert="inputs")
+@op(convert="inputs", real=True)
 def adaptive_max_pool(
     inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Any:

@@ -126,7 +126,7 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return safe_sqrt(var(x, axis, keepdims))
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def max(
     x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None
 ) -> Any:
@@ -144,7 +144,7 @@ def max(
     """
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def amax(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The greatest number over axes, the same as `max`.
 
@@ -160,7 +160,7 @@ def amax(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return max(x, axis, keepdims)
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The int32 index of the greatest number, the first of equal ones.
 
@@ -175,7 +175,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def min(
     x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None
 ) -> Any:
@@ -193,7 +193,7 @@ def min(
     """
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def amin(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The smallest number over axes, the same as `min`.
 
@@ -209,7 +209,7 @@ def amin(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return min(x, axis, keepdims)
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The int32 index of the smallest number, the first of equal ones.
 
@@ -224,7 +224,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def ptp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The range of values over axes, maximum - minimum.
 
@@ -396,7 +396,7 @@ def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     return cumprod(_fill_nan(x, 1), axis, dtype)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def quantile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
@@ -416,7 +416,7 @@ def quantile(
     return _quantile(x, q, axis, method, keepdims, False)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def percentile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
@@ -436,7 +436,7 @@ def percentile(
     return _quantile(x, divide(q, 100), axis, method, keepdims, False)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def median(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The median over axes; NaN where there is a NaN.
 
@@ -452,7 +452,7 @@ def median(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return _quantile(x, 0.5, axis, "linear", keepdims, False)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def nanquantile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
@@ -472,7 +472,7 @@ def nanquantile(
     return _quantile(x, q, axis, method, keepdims, True)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def nanpercentile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
@@ -492,7 +492,7 @@ def nanpercentile(
     return _quantile(x, divide(q, 100), axis, method, keepdims, True)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def nanmedian(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The median over axes of what is not NaN.
 
@@ -590,7 +590,7 @@ def nanstd(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return safe_sqrt(nanvar(x, axis, keepdims))
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def nanmax(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The greatest number over axes; NaN only where there is nothing else.
 
@@ -609,7 +609,7 @@ def nanmax(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return where(all(isnan(x), axis, keepdims), math.nan, found)
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The int32 index of the greatest number that is not NaN; -1 where all are NaN.
 
@@ -626,7 +626,7 @@ def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     return where(all(isnan(x), axis, keepdims), -1, found) if _is_float(x) else found
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def nanmin(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The smallest number over axes; NaN only where there is nothing else.
 
@@ -645,7 +645,7 @@ def nanmin(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return where(all(isnan(x), axis, keepdims), math.nan, found)
 
 
-@op(convert="x")
+@op(convert="x", real=True)
 def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The int32 index of the smallest number that is not NaN; -1 where all are NaN.
 

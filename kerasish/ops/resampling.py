@@ -269,7 +269,7 @@ def resize(
     return back_to(_resize(as_float(x), size, (h, w), interpolation, antialias), dtype)
 
 
-@op(convert="images", float="scale translation", wide=True)
+@op(convert="images", float="scale translation", wide=True, real=True)
 def scale_and_translate(
     images: Any, output_shape: Sequence[int], scale: Any, translation: Any,
     spatial_dims: Sequence[int], method: str, antialias: bool = True,

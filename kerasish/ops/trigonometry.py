@@ -224,7 +224,7 @@ def rad2deg(x: Any) -> Any:
     return multiply(x, 180 / math.pi)
 
 
-@op(float="x1 x2")
+@op(float="x1 x2", real=True)
 def arctan2(x1: Any, x2: Any) -> Any:
     """The angle of the point (x2, x1), in radians from -pi to pi.
 
@@ -237,7 +237,7 @@ def arctan2(x1: Any, x2: Any) -> Any:
     """
 
 
-@op(float="x1 x2")
+@op(float="x1 x2", real=True)
 def hypot(x1: Any, x2: Any) -> Any:
     """`sqrt(x1**2 + x2**2)` without overflow in the squares.
 

@@ -516,7 +516,7 @@ def _regularized(variables: list[Any]) -> bool:
 
 
 class Kept:
-    """A cache that attribute tracking does not look into, and that copies do without."""
+    """A cache that attribute tracking does not look into."""
 
     __slots__ = ("items",)
 
@@ -525,9 +525,6 @@ class Kept:
 
     def __getitem__(self, i: int) -> Any:
         return self.items[i]
-
-    def __reduce__(self) -> Any:
-        return type(None), ()
 
 
 def _tensors(data: Any) -> Any:
