@@ -33,6 +33,7 @@ from kerasish.layers.masking import get_mask, set_mask
 _NOT_STATE = frozenset({
     "_inbound_nodes", "_init_args", "_losses", "_dtype_policy", "input_spec", "_seen_shapes",
     "_native_dtypes", "_build_shapes", "_parent", "_untracked", "_compile_config",
+    "_compiled_steps", "_input_names", "_output_names",
 })  # fmt: skip
 
 
@@ -308,12 +309,13 @@ class Layer(Operation):
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables that training changes."""
+        parts = {id(layer): found for layer, found in self._walk_layers()}
         found: list[Variable] = []
 
         def visit(layer: Layer) -> None:
             if layer._trainable:
-                variables, layers, _ = layer._tracked()
-                found.extend(v for v in variables if v.trainable)
+                variables, layers, _ = parts[id(layer)]
+                found.extend([v for v in variables if v.trainable])
                 for inner in layers:
                     visit(inner)
 

@@ -531,7 +531,9 @@ class RNN(Layer):
         return state if isinstance(state, list) else [state]
 
     def _zero_state(self, sequences: Any) -> Any:
-        return self.get_initial_state(ops.shape(tree.flatten(sequences)[0])[0])
+        leaf = sequences if hasattr(sequences, "shape") else tree.flatten(sequences)[0]
+        size = leaf.shape[0]
+        return self.get_initial_state(size if type(size) is int else ops.shape(leaf)[0])
 
     def reset_states(self) -> None:
         """`reset_state` under its former name."""

@@ -175,7 +175,7 @@ def _on_cudnn(
     return not obstacle
 
 
-@op
+@op(convert="x")
 def _no_cudnn(kind: str, x: Any) -> str | None:
     """Why the engine cannot run an "LSTM" or "GRU" over `x` on cuDNN; `None` where it can."""
     return f"the {backends.active.name} backend has no {kind} of it"

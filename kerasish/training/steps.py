@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
@@ -129,7 +130,7 @@ class Steps:
     @property
     def metrics(self) -> list[Any]:
         """The loss tracker, the metrics of `compile` as one, and those of outputs and layers."""
-        kept = self.__dict__.get("_metrics_kept")  # while `fit` runs
+        kept = self.__dict__.get("_metrics_kept")
         if kept is not None:
             return list(kept[0])
         found = self._metrics_of_compile()
@@ -428,24 +429,41 @@ class Steps:
             self._forget_compiled()
         return self._step("predict")
 
-    def _prepare(self, batch: Any, kind: str) -> None:
-        """Builds model, metrics and optimizer for a first batch, on shapes only."""
-        x, y, sample_weight = data_module.unpack(batch)
+    def _ready(self, batch: Any, kind: str) -> tuple[Callable[[Any], Any], list[Any]]:
+        """The compiled step and the metrics, of a model built for a first batch."""
+        walk = self._build_all(batch, kind)
+        self._walk_kept = Kept(tuple(walk))
+        try:
+            if kind == "train":
+                variables = self.trainable_variables
+                if self.optimizer is not None and not self.optimizer.built:
+                    self.optimizer.build(variables)
+                self._trainable_cache = Kept((variables, _regularized(variables)))
+            return self._step(kind), self.metrics if kind != "predict" else []
+        finally:
+            self._walk_kept = None
+
+    def _walk_layers(self) -> Iterator[Any]:
+        kept = self.__dict__.get("_walk_kept")  # while `_ready` asks for this and that of it
+        return super()._walk_layers() if kept is None else iter(kept.items)
+
+    def _build_all(self, batch: Any, kind: str) -> list[Any]:
+        """Builds layers and metrics on shapes only; gives what `_walk_layers` finds then."""
+        x, y, _ = data_module.unpack(batch)
         self._check_kinds(x)
+        walk = list(self._walk_layers())
         with backends.concrete():
-            if not self.built or any(not layer.built for layer in self._flatten_layers()):
+            if unbuilt := not self.built or any(not layer.built for layer, _ in walk):
                 self._build_for_batch(x)
-            if kind == "predict":
-                return
-            if self._loss_tracker is None:
+            if kind != "predict" and self._loss_tracker is None:
                 from kerasish import metrics
 
                 self._loss_tracker = metrics.Mean(name="loss")
-            needs_shapes = (
+            needs_shapes = kind != "predict" and y is not None and (
                 (self._measures is not None and not self._measures.built)
                 or (self._objective is not None and self._objective.functions is None)
             )
-            if needs_shapes and y is not None:
+            if needs_shapes:
                 specs = tree.map_structure(_spec, (x, y))
                 try:
                     y_pred = symbolic.infer(
@@ -459,12 +477,17 @@ class Steps:
                         self._objective.build(specs[1], y_pred)
                     if self._measures is not None and not self._measures.built:
                         self._measures.build(specs[1], y_pred)
-            if kind == "train":
-                if self.optimizer is not None and not self.optimizer.built:
-                    self.optimizer.build(self.trainable_variables)
-                variables = self.trainable_variables
-                self._trainable_cache = Kept((variables, _regularized(variables)))
-        # Every value is at home before a step is compiled for it.
+        return list(self._walk_layers()) if unbuilt or needs_shapes else walk
+
+    @contextlib.contextmanager
+    def _keeping(self, metrics: list[Any]) -> Iterator[None]:
+        """While it lasts these are `metrics`, without a search in all layers."""
+        before = self.__dict__.get("_metrics_kept")
+        self._metrics_kept = Kept((metrics,))
+        try:
+            yield
+        finally:
+            self._metrics_kept = before
 
     def _build_for_batch(self, x: Any) -> None:
         specs = tree.map_structure(_spec, x)

@@ -82,8 +82,7 @@ class Trainer(Steps):
         )
         first = _peek(reader)
         self._check_targets(reader, first)
-        self._prepare(first, "train")
-        step = self._step("train")
+        step, metrics = self._ready(first, "train")
         limit = _limited(steps_per_epoch, config.max_steps_per_epoch())
         steps = reader.steps if limit is None else (
             limit if reader.steps is None or reader.size is None else min(limit, reader.steps)
@@ -99,7 +98,7 @@ class Trainer(Steps):
         together = self.steps_per_execution
         if together == 1 and steps and not callbacks.wants_batches("train"):
             together = _worth_looping(reader, step, first, steps, (epochs - initial_epoch) * steps)
-        self._metrics_kept = Kept((self.metrics,))
+        self._metrics_kept = Kept((metrics,))
         try:
             for epoch in range(initial_epoch, epochs):
                 self.reset_metrics()
@@ -235,22 +234,20 @@ class Trainer(Steps):
         first = _peek(reader)
         if self._graph is not None or self.built:
             self._check_targets(reader, first)
-        self._prepare(first, "test")
-        step = self._step("test")
+        step, metrics = self._ready(first, "test")
         limit = _limited(steps, config.max_steps_per_epoch())
         total = reader.steps if limit is None else limit
         callbacks = self._callback_list(callbacks, verbose, 1, total, training=False)
-        self.reset_metrics()
-        callbacks.on_test_begin()
-        self.stop_evaluating = False
-        with backends.active.inference():
-            dispatches = _dispatches(reader, step, 0, limit, self.steps_per_execution)
-            result, _ = self._run(dispatches, "test", callbacks)
-        logs = self._logs(result)
-        callbacks.on_test_end(logs)
-        if return_dict:
-            return logs
-        return self._as_list(logs)
+        with self._keeping(metrics):
+            self.reset_metrics()
+            callbacks.on_test_begin()
+            self.stop_evaluating = False
+            with backends.active.inference():
+                dispatches = _dispatches(reader, step, 0, limit, self.steps_per_execution)
+                result, _ = self._run(dispatches, "test", callbacks)
+            logs = self._logs(result)
+            callbacks.on_test_end(logs)
+            return logs if return_dict else self._as_list(logs)
 
     def _as_list(self, logs: dict[str, Any]) -> Any:
         named = [m.name for m in self._each_metric() if m.name in logs]
@@ -284,7 +281,7 @@ class Trainer(Steps):
         else:
             reader = data_module.make(x, None, None, batch_size, steps)
             if not ready:
-                self._prepare(_peek(reader), "predict")
+                self._ready(_peek(reader), "predict")
                 self._prepared = {"predict"} if self.built else set()
             limit = _limited(steps, config.max_steps_per_epoch())
             batches = reader.batches(0, limit)
@@ -345,10 +342,11 @@ class Trainer(Steps):
         """
         self._check_compiled("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
-        self._prepare(batch, "train")
-        self.reset_metrics()
-        logs = self._logs(self._step("train")(batch))
-        return logs if return_dict else self._as_list(logs)
+        step, metrics = self._ready(batch, "train")
+        with self._keeping(metrics):
+            self.reset_metrics()
+            logs = self._logs(step(batch))
+            return logs if return_dict else self._as_list(logs)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -361,11 +359,12 @@ class Trainer(Steps):
         """
         self._check_compiled("test_on_batch")
         batch = self._one_batch(x, y, sample_weight, None)
-        self._prepare(batch, "test")
-        self.reset_metrics()
-        with backends.active.inference():
-            logs = self._logs(self._step("test")(batch))
-        return logs if return_dict else self._as_list(logs)
+        step, metrics = self._ready(batch, "test")
+        with self._keeping(metrics):
+            self.reset_metrics()
+            with backends.active.inference():
+                logs = self._logs(step(batch))
+            return logs if return_dict else self._as_list(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays.
@@ -374,7 +373,7 @@ class Trainer(Steps):
             x: the batch.
         """
         batch = self._one_batch(x, None, None, None)
-        self._prepare(batch, "predict")
+        self._ready(batch, "predict")
         with backends.active.inference():
             out = self._predict_cached()(batch)
         return tree.map_structure(lambda a: np.asarray(backends.to_host(a)), out)
@@ -407,13 +406,7 @@ class Trainer(Steps):
 def _peek(reader: Any) -> Any:
     if isinstance(reader, data_module.StreamData):
         return reader._to_batch(reader.peek())
-    return next(iter(data_module.ArrayData(
-        *[_head(part) for part in (*reader.data, None, None)[:3]], batch_size=1
-    ).batches()))
-
-
-def _head(part: Any) -> Any:
-    return tree.map_structure(lambda a: None if a is None else a[:1], part)
+    return reader._read(slice(0, 1))
 
 
 def _numbers(logs: dict[str, Any]) -> dict[str, Any]:

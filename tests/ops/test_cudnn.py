@@ -41,7 +41,7 @@ def test_engine_that_cannot(cell, backend):
     layer = KINDS[cell](2, use_cudnn=True)
     assert layer(keras.Input((3, 4))).shape == (None, 2)
     reason = {
-        "numpy": "the numpy backend", "torch": "device 'cpu'", "tensorflow": "without CUDA",
+        "numpy": "the numpy backend", "torch": "type 'cuda'", "tensorflow": "without CUDA",
         "jax": "no GRU" if cell == "gru" else "cpu:0",
     }[backend]  # fmt: skip
     with pytest.raises(ValueError, match=reason):

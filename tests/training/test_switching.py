@@ -14,13 +14,16 @@ X = rng.standard_normal((96, 6)).astype("float32")
 Y = (X.sum(1) > 0).astype("int64")
 
 
-def make_model():
+DENSE = [lambda: L.Dense(16, activation="relu"), L.BatchNormalization, lambda: L.Dropout(0.2)]
+RECURRENT = [
+    lambda: L.Reshape((3, 2)), lambda: L.LSTM(8, return_sequences=True), lambda: L.GRU(4),
+]  # fmt: skip
+
+
+def make_model(layers=DENSE):
     keras.utils.clear_session()
     keras.utils.set_random_seed(3)
-    model = keras.Sequential([
-        keras.Input((6,)), L.Dense(16, activation="relu"), L.BatchNormalization(), L.Dropout(0.2),
-        L.Dense(2),
-    ])  # fmt: skip
+    model = keras.Sequential([keras.Input((6,)), *[make() for make in layers], L.Dense(2)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-2), loss, metrics=["accuracy"])
     return model
@@ -32,12 +35,13 @@ def fit_epoch(model, epoch):
     ).history["loss"][0]
 
 
-def test_an_epoch_on_each_equals_as_many_on_one():
+@pytest.mark.parametrize("layers", [DENSE, RECURRENT], ids=["dense", "recurrent"])
+def test_an_epoch_on_each_equals_as_many_on_one(layers):
     with config.backend_scope("numpy"):
-        model = make_model()
+        model = make_model(layers)
         expected = [fit_epoch(model, e) for e in range(len(INSTALLED))]
         weights = model.get_weights()
-    model = make_model()
+    model = make_model(layers)
     losses = []
     for epoch, name in enumerate(INSTALLED):
         with config.backend_scope(name):

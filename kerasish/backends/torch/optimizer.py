@@ -21,11 +21,11 @@ def _values(variables: Sequence[Any]) -> list[torch.Tensor]:
 
 
 def _beside(params: list[torch.Tensor], variables: Sequence[Any]) -> list[torch.Tensor]:
-    """The values of slots, lying in memory as their parameters do: those of a user's own torch
-    modules lie in another order than ours."""
+    """The values of slots, lying in memory as their parameters do: kernels of recurrences and a
+    user's own torch modules lie in another order than new variables of their shape."""
     values = _values(variables)
     for i, (p, value) in enumerate(zip(params, values, strict=True)):
-        if p.ndim >= 4 and value.stride() != p.stride():
+        if value.stride() != p.stride() and p.ndim > 1:
             values[i] = variables[i]._value = torch.empty_like(p, dtype=value.dtype).copy_(value)
     return values
 

@@ -25,8 +25,8 @@ def _with_mask(x: Any, kernel: Any, mask: Any, pushes: list[float]) -> tuple[Any
 
 
 def _no_cudnn(kind: str, x: Any) -> str | None:
-    if x.device.type != "cuda":
-        return f"its input is on the device {str(x.device)!r}, and not on 'cuda'"
+    if not x.is_cuda:
+        return "its input is not on a device of type 'cuda'"
     if not torch.backends.cudnn.is_acceptable(x):
         return f"PyTorch has it switched off, or not for {x.dtype}"
     return None
@@ -43,8 +43,12 @@ def _weights(x: Any, weights: list[Any]) -> list[Any]:
 
 def _turned(*kernels: Any) -> list[Any]:
     """Kernels as torch has them. A CPU's gradient, step by step, wants each in one piece."""
-    copies = torch.is_grad_enabled() and not kernels[0].is_cuda
-    return [k.T.contiguous() if copies else k.T for k in kernels]
+    if not torch.is_grad_enabled() or kernels[0].is_cuda:
+        return [k.T for k in kernels]
+    for k in kernels:
+        if k.is_leaf and k.requires_grad and k.is_contiguous():  # a weight: it lies so from now on
+            k.data = k.data.T.contiguous().T
+    return [k.T.contiguous() for k in kernels]
 
 
 def _lstm_states(
