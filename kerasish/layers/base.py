@@ -94,6 +94,9 @@ class Layer(Operation):
     ((2, 3), 1)
     """
 
+    supports_jit = True
+    """Whether a model with this layer may be compiled by XLA."""
+
     _changes = 0
     """How often the layer became another: quantized, with LoRA, of another policy."""
 

@@ -20,6 +20,27 @@ from kerasish.layers.masking import get_mask, set_mask
 from kerasish.training import data as data_module
 
 
+def _compiled(kind: str) -> property:
+    """The compiled step of a kind, as Keras names it."""
+
+    def get(model: Any) -> Callable[[Any], Any] | None:
+        found = [
+            step for key, step in model._compiled_steps.items()
+            if key[:2] == (backends.active.name, kind)
+        ]
+        return found[-1] if found else None
+
+    def forget(model: Any, value: None) -> None:
+        if value is not None:
+            raise InvalidArgument(
+                f"{kind}_function can only be set to None, which compiles the step anew. For a "
+                f"step of your own define {kind}_step(self, data)."
+            )
+        model._forget_compiled()
+
+    return property(get, forget, doc=f"The compiled {kind}_step; `None` before the first.")
+
+
 class Steps:
     """What a step of training is, and the compiled steps."""
 
@@ -56,7 +77,8 @@ class Steps:
             weighted_metrics: what to measure with sample weights.
             run_eagerly: never compile steps: prints and breakpoints work in them.
             steps_per_execution: batches for each dispatch to a compiling engine.
-            jit_compile: `True` compiles with XLA on TensorFlow; JAX always does.
+            jit_compile: `True` compiles with XLA on TensorFlow, and `False` not even on JAX, where
+                all is slow then; "auto" does what is usual: XLA on JAX, graphs on TensorFlow.
             auto_scale_loss: scale the loss for float16 training.
 
         >>> import kerasish as keras
@@ -361,7 +383,7 @@ class Steps:
         self._forget_changed()
         name = backends.active.name
         key = (
-            name, kind, self.run_eagerly, id(self.optimizer) if kind == "train" else None,
+            name, kind, self.run_eagerly, self.jit_compile, id(self.optimizer) if kind == "train" else None,
             self.compute_dtype,
             tuple(v.trainable for v in self.weights) if kind == "train" else None,
             len(self._each_metric()) if kind != "predict" else None,
@@ -371,9 +393,12 @@ class Steps:
         if step is None:
             function = getattr(self, f"_{kind}_function")()
             if not self.run_eagerly:
+                jit = self.jit_compile in ("auto", None, True) and all(
+                    layer.supports_jit for layer in self._flatten_layers()
+                )
                 function = backends.active.compile(
                     function, lambda: self._state_of_step(kind), donate=kind == "train",
-                    jit_compile=self.jit_compile is True,
+                    jit_compile=None if jit and self.jit_compile is not True else jit,
                 )
             step = self._compiled_steps[key] = function
         return step
@@ -428,6 +453,10 @@ class Steps:
         if force:
             self._forget_compiled()
         return self._step("predict")
+
+    train_function = _compiled("train")
+    test_function = _compiled("test")
+    predict_function = _compiled("predict")
 
     def _ready(self, batch: Any, kind: str) -> tuple[Callable[[Any], Any], list[Any]]:
         """The compiled step and the metrics, of a model built for a first batch."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kerasish as keras
-from kerasish import ops
+from kerasish import config, ops
 
 L = keras.layers
 rng = np.random.default_rng(0)
@@ -361,3 +361,37 @@ def test_shuffled_epochs_shorter_than_the_data_see_every_sample():
     y = np.arange(6, dtype="float32")[:, None]
     logs = model.fit(np.ones_like(y), y, batch_size=1, steps_per_epoch=2, epochs=3, verbose=0)
     np.testing.assert_allclose(np.mean(logs.history["loss"]), 2.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("how", ["model", "layer"])
+def test_jit_compile_false_runs_steps_eagerly_on_jax(how):
+    pytest.importorskip("jax")
+    seen = []
+
+    class Watch(L.Layer):
+        def call(self, x):
+            seen.append(type(x).__name__)
+            return x
+
+    watch = Watch()
+    watch.supports_jit = how == "model"
+    with config.backend_scope("jax"):
+        model = keras.Sequential([keras.Input((2,)), watch, L.Dense(1)])
+        model.compile("sgd", "mse", jit_compile="auto" if how == "layer" else False)
+        seen.clear()
+        model.predict(np.ones((2, 2), "float32"), verbose=0)
+    assert seen and not any("Tracer" in name for name in seen)
+
+
+def test_compiled_steps_by_name(backend):
+    model = keras.Sequential([keras.Input((2,)), L.Dense(1)])
+    model.compile("sgd", "mse")
+    assert model.train_function is None and model.predict_function is None
+    x = np.ones((4, 2), "float32")
+    model.fit(x, x[:, :1], verbose=0)
+    step = model.train_function
+    assert step is model.make_train_function() and model.test_function is None
+    model.train_function = None
+    assert model.train_function is None and model.make_train_function() is not None
+    with pytest.raises(ValueError, match="define train_step"):
+        model.train_function = step

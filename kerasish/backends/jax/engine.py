@@ -211,13 +211,16 @@ def value_and_grad(
 
 
 def compile(
-    fn: Callable[..., Any], variables: Any = None, *, donate: bool = False, **_: Any
-) -> Callable[..., Any]:
+    fn: Callable[..., Any], variables: Any = None, *, donate: bool = False,
+    jit_compile: bool | None = None, **_: Any,
+) -> Callable[..., Any]:  # fmt: skip
     """Jits `fn`, with the state that it reads and writes lifted in and out.
 
     `variables` is a list, or a function that gives it: state that the first run makes is then
     taken in and the function traced again. Without it they are found by an abstract run.
     """
+    if jit_compile is False:
+        return fn
     if variables is None:
         return _compile_discovering(fn)
     adapter = backends.active
