@@ -174,7 +174,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     """The constraint that a config describes.
 
     Args:
-        config: what `serialize` returned.
+        config: what `serialize` returned, or a name.
         custom_objects: classes and functions by the names that stand in the config.
 
     >>> import kerasish as keras
@@ -184,4 +184,4 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     """
     from kerasish.saving import serialization
 
-    return serialization.deserialize_keras_object(config, custom_objects=custom_objects)
+    return get(serialization.deserialize_keras_object(config, custom_objects=custom_objects))

@@ -237,3 +237,13 @@ def test_get():
 def test_errors(call, error):
     with pytest.raises(error):
         call()
+
+
+def test_deserialize_takes_names():
+    from kerasish import constraints, regularizers
+
+    assert isinstance(initializers.deserialize("he_normal"), initializers.HeNormal)
+    assert isinstance(regularizers.deserialize("l2"), regularizers.L2)
+    assert isinstance(constraints.deserialize("non_neg"), constraints.NonNeg)
+    own = initializers.deserialize("mine", {"mine": lambda shape, dtype=None: shape})
+    assert own((2, 3)) == (2, 3)

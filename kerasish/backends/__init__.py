@@ -315,10 +315,10 @@ def using(adapter: Any) -> Iterator[None]:
 
 
 def graph_owner(leaves: Iterable[Any]) -> Adapter | None:
-    """The engine in whose graph tensors are symbolic, where that is not the active one: a
-    `tf.data` pipeline that is made while another engine trains."""
+    """The engine in whose graph tensors are symbolic: that of a `tf.data` pipeline, whichever
+    engine trains."""
     tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is None or active.name == "tensorflow":
+    if tensorflow is None:
         return None
     for x in leaves:
         if type(x).__module__.startswith("tensorflow.") and tensorflow.is_symbolic_tensor(x):

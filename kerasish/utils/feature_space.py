@@ -363,7 +363,10 @@ class FeatureSpace(PipelineLayer):
             return x
         wanted = self.features[name].dtype
         if wanted == "string":
-            return x if hasattr(x, "shape") and not isinstance(x, np.generic) else np.asarray(x)
+            own = hasattr(x, "shape") and not isinstance(x, np.generic) and (
+                backends.owner(x) in (None, backends.active)
+            )
+            return x if own else values(x)
         if backends.owner(x) is None:
             x = np.asarray(x)
         if dtypes.is_float(wanted) or dtypes.is_float(x.dtype):

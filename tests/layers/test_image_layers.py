@@ -9,7 +9,7 @@ import pytest
 
 import kerasish as keras
 from kerasish import backends
-from kerasish.errors import InvalidArgument
+from kerasish.errors import InvalidArgument, StateError
 
 L = keras.layers
 IMAGES = np.random.default_rng(5).uniform(0, 255, (3, 6, 8, 3)).astype("float32")
@@ -239,3 +239,58 @@ def test_half_precision_and_lists(make):
     out = make(dtype="mixed_bfloat16")(IMAGES)
     assert keras.backend.standardize_dtype(out.dtype) == "bfloat16"
     assert host(make()(IMAGES[0].tolist())).ndim == 3
+
+
+def test_sharpness_is_a_convolution_with_zeros_around(backend):
+    image = np.random.default_rng(8).uniform(50, 200, (1, 5, 6, 3)).astype("float32")
+    kernel = np.ones((3, 3)) + np.diag([0, 4, 0])
+    padded = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    blurred = sum(
+        kernel[i, j] / 13 * padded[:, i : i + 5, j : j + 6] for i in range(3) for j in range(3)
+    )
+    known = np.clip(blurred + 0.6 * (image - blurred), 0, 255)
+    np.testing.assert_allclose(host(L.RandomSharpness((0.3, 0.3))(image)), known, rtol=1e-5)
+    first = np.transpose(image, (0, 3, 1, 2))
+    layer = L.RandomSharpness((0.3, 0.3), data_format="channels_first")
+    np.testing.assert_allclose(host(layer(first)), np.transpose(known, (0, 3, 1, 2)), rtol=1e-5)
+
+
+def test_one_transformation_serves_several_batches(backend):
+    images = np.random.default_rng(8).uniform(0, 255, (3, 6, 6, 3)).astype("float32")
+    for layer in (L.RandomRotation(0.2, seed=1), L.RandomZoom(0.3, seed=1), L.RandomErasing((1.0, 1.0), seed=1),
+                  L.RandomTranslation(0.3, 0.3, seed=1), L.RandomHue(0.5, seed=1)):  # fmt: skip
+        drawn = layer.get_random_transformation(images)
+        once = host(layer.transform_images(keras.ops.array(images), drawn))
+        twice = host(layer.transform_images(keras.ops.array(images), drawn))
+        np.testing.assert_array_equal(once, twice)
+        assert np.abs(once - images).max() > 1
+
+
+def test_subclasses_change_labels_and_boxes(backend):
+    class Flip(L.RandomFlip):
+        def transform_labels(self, labels, transformation, training=True):
+            return labels + 1
+
+        def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
+            moved = super().transform_bounding_boxes(bounding_boxes, transformation, training)
+            return {**moved, "labels": moved["labels"] + 10}
+
+    plain = L.RandomFlip("horizontal", seed=3, bounding_box_format="xyxy")
+    layer = Flip("horizontal", seed=3, bounding_box_format="xyxy")
+    data = {
+        "images": np.random.default_rng(9).uniform(0, 255, (2, 4, 6, 3)).astype("float32"),
+        "labels": np.array([1.0, 2.0], "float32"),
+        "bounding_boxes": {
+            "boxes": np.array([[[1.0, 0.0, 3.0, 2.0]]] * 2, "float32"),
+            "labels": np.array([[1.0], [2.0]], "float32"),
+        },
+    }
+    known, found = plain(data), layer(data)
+    assert host(found["labels"]).tolist() == [2.0, 3.0]
+    assert host(found["bounding_boxes"]["labels"]).tolist() == [[11.0], [12.0]]
+    np.testing.assert_array_equal(host(found["images"]), host(known["images"]))
+    np.testing.assert_array_equal(
+        host(found["bounding_boxes"]["boxes"]), host(known["bounding_boxes"]["boxes"])
+    )
+    with pytest.raises(StateError, match="call the layer"):
+        layer.transform_bounding_boxes(data["bounding_boxes"], None)

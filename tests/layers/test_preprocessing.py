@@ -129,3 +129,64 @@ def test_pipeline(backend):
     pipeline = layers.Pipeline([layers.Rescaling(2.0), layers.Rescaling(1.0, offset=1.0)])
     again = layers.Pipeline.from_config(pipeline.get_config())
     assert host(again(np.array([1.0, 2.0]))).tolist() == [3.0, 5.0]
+
+
+def test_bins_of_few_points_end_at_the_points(backend):
+    x = np.array([5.0, 1.0, 3.0, 2.0, 4.0, 8.0, 6.0, 7.0])
+    for batches in (1, 4):
+        layer = layers.Discretization(num_bins=8)
+        layer.adapt(iter(np.split(x, batches)))
+        assert layer.bin_boundaries == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: layers.Discretization([2.0, 1.0]), "ascend"),
+        (lambda: layers.StringLookup(vocabulary=[]), "empty"),
+        (lambda: layers.StringLookup(vocabulary=["a"])(np.array([1, 2])), "looks up strings"),
+        (lambda: layers.HashedCrossing(3)((np.array([1.5]), np.array([1]))), "float"),
+        (lambda: layers.TextVectorization(output_sequence_length=0), "positive"),
+        (lambda: layers.TextVectorization(vocabulary=["", "a"], output_mode="count"), "mask token"),
+    ],
+)
+def test_what_would_give_nonsense_is_refused(make, words):
+    with pytest.raises(InvalidArgument, match=words):
+        make()
+
+
+def test_unknown_terms_weigh_what_the_vocabulary_says(backend, tmp_path):
+    given = {"vocabulary": ["[UNK]", "a", "b"], "idf_weights": [0.5, 2.0, 3.0]}
+    text = np.array([["a", "x"], ["y", "z"]])
+    for layer in (
+        layers.StringLookup(output_mode="tf_idf", **given),
+        layers.TextVectorization(output_mode="tf_idf", split=None, **given),
+    ):
+        assert host(layer(text)).tolist() == [[0.5, 2.0, 0.0], [1.0, 0.0, 0.0]]
+    layer = layers.StringLookup(output_mode="tf_idf")
+    layer.set_vocabulary(given["vocabulary"], given["idf_weights"])
+    layer.save_assets(tmp_path)
+    copy = layers.StringLookup(output_mode="tf_idf")
+    copy.load_assets(tmp_path)
+    assert host(copy(text)).tolist() == [[0.5, 2.0, 0.0], [1.0, 0.0, 0.0]]
+
+
+def test_empty_words_leave_no_trace_in_vectors(backend):
+    layer = layers.TextVectorization(vocabulary=["a"], split=None, output_mode="count")
+    assert host(layer([["a", "", "b"]])).tolist() == [[1, 1]]
+    assert layer.get_vocabulary() == ["[UNK]", "a"]
+
+
+def test_normalization_counts_axes_and_takes_batches_by_hand(backend):
+    layer = layers.Normalization(axis=None)
+    assert layer.axis == () and layers.Normalization(axis=1).get_config()["axis"] == (1,)
+    layer.update_state(np.array([[1.0], [3.0]]))
+    layer.finalize_state()
+    assert host(layer(np.array([[5.0]]))).tolist() == [[3.0]]
+    built = layers.Normalization()
+    built.build((None, 2))
+    built.finalize_state()  # nothing was seen: nothing changes
+    assert host(built(np.ones((1, 2)))).tolist() == [[1.0, 1.0]]
+    rows = layers.Normalization(axis=0)
+    rows.adapt(np.array([[1.0, 3.0], [2.0, 6.0]]))
+    assert host(rows(np.array([[1.0, 3.0], [2.0, 6.0]]))).tolist() == [[-1.0, 1.0], [-1.0, 1.0]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kerasish as keras
-from kerasish.errors import BackendError, DTypeError
+from kerasish.errors import BackendError, DTypeError, InvalidArgument
 from tests.peer import keras_peer
 
 WORDS = np.array([["a b"], ["b c"], ["a a"], ["new b"]], object)
@@ -288,3 +288,47 @@ def test_sparse_categories_hold_no_zeros(mode, backend):
     for sparse in (False, True):
         layer = keras.layers.CategoryEncoding(4, output_mode=mode, sparse=sparse)
         assert (host(layer(scipy_sparse.csr_matrix(rows))) == known).all()
+
+
+@keras.saving.register_keras_serializable("preprocessing_files")
+def without_vowels(texts):
+    tf = pytest.importorskip("tensorflow")
+    return tf.strings.regex_replace(tf.strings.lower(texts), "[aeiou]", "")
+
+
+@keras.saving.register_keras_serializable("preprocessing_files")
+def at_dashes(texts):
+    tf = pytest.importorskip("tensorflow")
+    return tf.strings.split(texts, "-")
+
+
+def test_functions_of_tensorflow_standardize_and_split(backend, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    layer = keras.layers.TextVectorization(
+        standardize=without_vowels, split=at_dashes, output_sequence_length=3
+    )
+    layer.adapt(["Red-Blue", "blue-lime"])
+    assert layer.get_vocabulary() == ["", "[UNK]", "bl", "rd", "lm"]
+    texts = np.array(["rod-bulo", "LIMO"])
+    known = [[3, 2, 0], [4, 0, 0]]
+    assert host(layer(texts)).tolist() == known
+    data = tf.data.Dataset.from_tensor_slices(texts).batch(2).map(layer)
+    assert next(iter(data)).numpy().tolist() == known
+    model = keras.Sequential([keras.Input((), dtype="string"), layer])
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    assert copy.predict(texts, verbose=0).tolist() == known
+
+
+def test_ragged_tensors_and_strings_of_a_tf_data_pipeline(backend):
+    tf = pytest.importorskip("tensorflow")
+    layer = keras.layers.StringLookup(vocabulary=["a", "b"])
+    ragged = tf.ragged.constant([["a", "z"], ["b"], []])
+    assert layer(ragged).to_list() == [[1, 0], [2], []]
+    rows = tf.data.Dataset.from_tensors(ragged).map(layer)
+    assert next(iter(rows)).to_list() == [[1, 0], [2], []]
+    with pytest.raises(InvalidArgument, match="ragged"):
+        keras.layers.StringLookup(vocabulary=["a"], output_mode="count")(ragged)
+    back = keras.layers.StringLookup(vocabulary=["a", "b"], invert=True)
+    words = tf.data.Dataset.from_tensors([[1, 2], [0, 1]]).map(back)
+    assert next(iter(words)).numpy().tolist() == [[b"a", b"b"], [b"[UNK]", b"a"]]

@@ -200,3 +200,11 @@ def test_same_as_keras_and_files_go_both_ways(tmp_path):
     ours.save(tmp_path / "ours.keras")
     read = peer.saving.load_model(tmp_path / "ours.keras")
     np.testing.assert_allclose(np.asarray(read(DATA)), expected, rtol=1e-5)
+
+
+def test_columns_of_another_engine(backend):
+    tf = pytest.importorskip("tensorflow")
+    features = space()
+    features.adapt(DATA)
+    known = host(features(DATA))
+    np.testing.assert_array_equal(host(features({n: tf.constant(x) for n, x in DATA.items()})), known)

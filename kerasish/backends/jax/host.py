@@ -65,6 +65,11 @@ def host_call(
     """`fn` of NumPy arrays, as one of this engine's tensors; also within a compiled function."""
     if not any(isinstance(x, jax.core.Tracer) for x in jax.tree_util.tree_leaves(list(inputs))):
         return convert(fn(*inputs), dtype)
+    if dtype == "string":
+        raise BackendError(
+            "A computation on the host gives strings, which a step compiled by JAX cannot return. "
+            "Apply it to what predict() gives."
+        )
     if any(not isinstance(n, int) for n in shape):
         raise BackendError(
             f"A computation on the host gives an array of shape {tuple(shape)}, but JAX needs all "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import config, ops, random, tree
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import InvalidArgument, ShapeError, StateError
 from kerasish.layers.preprocessing.boxes import (
     FORMATS,
     check_format,
@@ -35,6 +35,8 @@ class ImageLayer(PipelineLayer):
     """Whether bounding boxes have to follow the pixels: then the layer defines `move_boxes`."""
     keeps_dtype = False
     """Whether the result has the dtype of the images, instead of the compute dtype."""
+    _sizes: Any = None
+    """Of the images before and after, each height and width, while boxes are moved."""
 
     def __init__(
         self, seed: Any = None, data_format: str | None = None,
@@ -71,10 +73,15 @@ class ImageLayer(PipelineLayer):
         )
 
     def transform_bounding_boxes(
-        self, boxes: dict[str, Any], transformation: Any, before: Any, after: Any
+        self, bounding_boxes: dict[str, Any], transformation: Any, training: bool = True
     ) -> dict[str, Any]:
-        """Boxes and labels of images with the sizes before and after."""
-        source = self.bounding_box_format
+        """Boxes and labels, in calls of the layer: there the sizes of the images are known."""
+        if self._sizes is None:
+            raise StateError(
+                f"{type(self).__name__}.transform_bounding_boxes needs the sizes of the images: "
+                "call the layer with a dict of images and boxes."
+            )
+        boxes, (before, after), source = bounding_boxes, self._sizes, self.bounding_box_format
         x = convert_format(boxes["boxes"], source, "xyxy", *before)
         x = self.move_boxes(x, transformation, before)
         moved = clip_to_image_size({**boxes, "boxes": x}, *after)
@@ -133,7 +140,13 @@ class ImageLayer(PipelineLayer):
                 tuple(n if isinstance(n, int) else ops.cast(n, "float32") for n in self.size(x))
                 for x in (batch["images"], data["images"])
             ]
-            boxes = self.transform_bounding_boxes(batch["bounding_boxes"], transformation, *sizes)
+            self._sizes = sizes
+            try:
+                boxes = self.transform_bounding_boxes(
+                    batch["bounding_boxes"], transformation, training
+                )
+            finally:
+                self._sizes = None
             data["bounding_boxes"] = tree.map_structure(
                 lambda x: ops.squeeze(x, 0) if single else x, boxes
             )
@@ -160,7 +173,7 @@ class ImageLayer(PipelineLayer):
 
     def draw(self, data: Any, bounds: tuple[Any, Any] = (0.0, 1.0), seed: Any = None) -> Any:
         """A number between the bounds for each image."""
-        shape = (ops.shape(data["images"])[0],)
+        shape = (ops.shape(images_of(data))[0],)
         return random.uniform(
             shape, *bounds, dtype="float32", seed=self.seed_generator if seed is None else seed
         )
@@ -204,6 +217,11 @@ def _dense(boxes: dict[str, Any], single: bool) -> dict[str, Any]:
             **boxes, "boxes": fill(boxes["boxes"], 4), "labels": fill(boxes["labels"], 1)[..., 0]
         }
     return tree.map_structure(ops.convert_to_tensor, boxes)
+
+
+def images_of(data: Any) -> Any:
+    """The images of what `get_random_transformation` got: a dict, or they themselves."""
+    return data["images"] if isinstance(data, dict) else ops.convert_to_tensor(data)
 
 
 def per_image(x: Any, images: Any) -> Any:

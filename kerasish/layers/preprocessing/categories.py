@@ -115,10 +115,7 @@ class Hashing(HostLayer):
         self.sparse = sparse
 
     def compute(self, x: np.ndarray) -> np.ndarray:
-        if x.dtype.kind not in "OiubU":
-            raise InvalidArgument(
-                f"Hashing takes strings or integers, got {x.dtype}. Use Discretization for floats."
-            )
+        _check_hashable("Hashing", x)
         if self.mask_value is None:
             bins = hashing.buckets(x, self.num_bins, self.salt)
         elif self.num_bins == 1:
@@ -175,11 +172,20 @@ class HashedCrossing(HostLayer):
                 "HashedCrossing takes features of one shape, (), (batch,) or (batch, 1), got "
                 f"{[x.shape for x in columns]}."
             )
+        for x in columns:
+            _check_hashable("HashedCrossing", x)
         bins = hashing.crossed(columns, self.num_bins)
         return encode_on_host(bins, self.output_mode, self.num_bins, sparse=self.sparse)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return encoded_shape(tuple(input_shape[0]), self.output_mode, self.num_bins)
+
+
+def _check_hashable(name: str, x: np.ndarray) -> None:
+    if x.dtype.kind not in "OiubU":
+        raise InvalidArgument(
+            f"{name} takes strings or integers, got {x.dtype}. Use Discretization for floats."
+        )
 
 
 def salt_pair(name: str, salt: Any) -> list[int] | None:

@@ -310,14 +310,13 @@ class RandomSharpness(_Factor):
         self.factor = bounds("RandomSharpness", factor, 0.0, _UNIT)
 
     def _change(self, x: Any, factor: Any) -> Any:
-        # The kernel (1 1 1, 1 5 1, 1 1 1) / 13: a box, and four times the pixel itself.
+        # The kernel (1 1 1, 1 5 1, 1 1 1) / 13: a box, and four times the pixel itself. Around the
+        # image there are zeros, as in Keras.
         box = x
-        for axis, n in zip(self.axes, self.size(x), strict=False):
-            place = ops.arange(n, dtype="int32")
-            last = ops.cast(n - 1, "int32")
-            before = ops.take(box, ops.maximum(place - 1, 0), axis=axis)
-            after = ops.take(box, ops.minimum(place + 1, last), axis=axis)
-            box = before + box + after
+        for axis in self.axes[:2]:
+            widths = [(int(axis % 4 == a),) * 2 for a in range(4)]
+            padded = ops.swapaxes(ops.pad(box, widths), 0, axis)
+            box = ops.swapaxes(padded[:-2] + padded[1:-1] + padded[2:], 0, axis)
         blurred = (box + 4.0 * x) / 13.0
         return blurred + per_image(2.0 * factor, x) * (x - blurred)
 
@@ -460,7 +459,7 @@ class RandomErasing(_Color):
             "center": tuple(
                 side / 2.0 + (1.0 - side) * self.draw(data, seed=seed) for _ in range(2)
             ),
-            "noise": seed.next(),
+            "noise": (self.seed_generator if seed is None else seed).next(),
         }
 
     def _change(self, x: Any, transformation: Any) -> Any:

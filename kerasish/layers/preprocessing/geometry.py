@@ -7,7 +7,7 @@ from typing import Any
 
 from kerasish import ops, random
 from kerasish.errors import InvalidArgument
-from kerasish.layers.preprocessing.augmentation import ImageLayer, bounds, per_image
+from kerasish.layers.preprocessing.augmentation import ImageLayer, bounds, images_of, per_image
 from kerasish.layers.preprocessing.boxes import around
 from kerasish.ops.resampling import projection
 
@@ -161,7 +161,7 @@ class RandomRotation(_Geometry):
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         angle = self.draw(data, self.factor, seed) * (2 * math.pi)
         cos, sin = ops.cos(angle), ops.sin(angle)
-        return self._about_center(data["images"], cos, -sin, sin, cos)
+        return self._about_center(images_of(data), cos, -sin, sin, cos)
 
 
 class RandomZoom(_Geometry):
@@ -197,7 +197,7 @@ class RandomZoom(_Geometry):
         if self.width_factor is not None:
             width = self.draw(data, self.width_factor, seed) + 1.0
         zero = ops.zeros_like(height)
-        return self._about_center(data["images"], width, zero, zero, height)
+        return self._about_center(images_of(data), width, zero, zero, height)
 
 
 class RandomTranslation(_Geometry):
@@ -229,7 +229,7 @@ class RandomTranslation(_Geometry):
         self.width_factor = bounds("RandomTranslation", width_factor, None, within, "width_factor")
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
-        height, width = (ops.cast(n, "float32") for n in self.size(data["images"]))
+        height, width = (ops.cast(n, "float32") for n in self.size(images_of(data)))
         down = self.draw(data, self.height_factor, seed) * height
         right = self.draw(data, self.width_factor, seed) * width
         zero, one = ops.zeros_like(down), ops.ones_like(down)
@@ -266,7 +266,7 @@ class RandomShear(_Geometry):
 
         x, y = slope(self.x_factor), slope(self.y_factor)
         one = ops.ones_like(x)
-        return self._about_center(data["images"], one, x, y, one)
+        return self._about_center(images_of(data), one, x, y, one)
 
 
 class RandomPerspective(_Geometry):
@@ -294,7 +294,7 @@ class RandomPerspective(_Geometry):
         self.scale = scale
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
-        images = data["images"]
+        images = images_of(data)
         # Less than half the distance to the center, so the corners stay those of a convex shape.
         inwards = random.uniform(
             (ops.shape(images)[0], 4, 2), 0.0, self.scale / 4, dtype="float32", seed=seed

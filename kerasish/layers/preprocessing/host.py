@@ -21,7 +21,8 @@ MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 
 @contextlib.contextmanager
 def in_graph_of(structure: Any) -> Iterator[None]:
-    """The engine of a `tf.data` pipeline as the active one, where symbolic tensors of it come."""
+    """The engine of a `tf.data` pipeline as the active one, where symbolic tensors of it come, in
+    a function that is being compiled."""
     engine = backends.graph_owner(tree.flatten(structure))
     if engine is None:
         yield
@@ -66,8 +67,21 @@ class HostLayer(PipelineLayer):
             masking.get_mask(x) is not None for x in tree.flatten((args, kwargs))
         ):
             self._warn_dropped()
+        if args and hasattr(args[0], "with_flat_values"):
+            return self._call_ragged(args[0])
         with in_graph_of((args, kwargs)):
             return self.call(*args, **kwargs)
+
+    def _call_ragged(self, inputs: Any) -> Any:
+        """TensorFlow's ragged tensors stay so: their entries are what is computed."""
+        if getattr(self, "output_mode", "int") != "int":
+            raise InvalidArgument(
+                f"{type(self).__name__} takes ragged tensors with output_mode='int' only. Fill "
+                "them up with to_tensor()."
+            )
+        found = self(inputs.flat_values)
+        symbolic = backends.graph_owner([inputs.flat_values]) is not None
+        return inputs.with_flat_values(found if symbolic else backends.to_host(found))
 
     def compute(self, *inputs: np.ndarray) -> np.ndarray:
         """The result for the arrays that `_parts` gives; strings are Python strings."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from kerasish import ops, random, tree
 from kerasish.errors import InvalidArgument
-from kerasish.layers.preprocessing.augmentation import ImageLayer
+from kerasish.layers.preprocessing.augmentation import ImageLayer, images_of
 from kerasish.layers.preprocessing.boxes import shifted
 from kerasish.layers.preprocessing.host import PipelineLayer
 
@@ -190,7 +190,7 @@ class RandomCrop(_Sized):
         self.seed_generator = random.SeedGenerator(seed)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
-        images = data["images"]
+        images = images_of(data)
         if not training or not self._fits(self.size(images)):
             return None
         starts = random.uniform((2,), dtype="float32", seed=seed)
@@ -237,7 +237,8 @@ class MaxNumBoundingBoxes(PipelineLayer):
     """
 
     def __init__(self, max_number: int, fill_value: int = -1, **kwargs: Any):
-        kwargs.pop("data_format", None)  # in Keras' configs; boxes have none
+        for name in ("data_format", "bounding_box_format"):  # it serves boxes of any format
+            kwargs.pop(name, None)
         super().__init__(**kwargs)
         self.max_number = max_number
         self.fill_value = fill_value

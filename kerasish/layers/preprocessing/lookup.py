@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasish import backends, ops
 from kerasish.backends import state
-from kerasish.errors import BackendError, InvalidArgument, StateError, UnsafeFile
+from kerasish.errors import InvalidArgument, StateError, UnsafeFile
 from kerasish.layers.preprocessing import hashing
 from kerasish.layers.preprocessing.categories import salt_pair
 from kerasish.layers.preprocessing.host import (
@@ -170,13 +170,16 @@ class IndexLookup(HostLayer):
                 f"{who}: output_mode='tf_idf' and idf_weights belong together, got output_mode="
                 f"{self.output_mode!r} and idf_weights={'None' if idf_weights is None else '...'}."
             )
-        idf = None if idf_weights is None else np.asarray(values(idf_weights), "float64")
+        if not terms:
+            raise InvalidArgument(f"{who}: the vocabulary is empty.")
+        idf = None if idf_weights is None else np.asarray(values(idf_weights), "float32")
         if idf is not None and len(idf) != len(terms):
             raise InvalidArgument(f"{who}: {len(terms)} terms, but {len(idf)} idf_weights.")
         specials = self._specials
         if specials and terms[: len(specials)] == specials:
             terms = terms[len(specials) :]
-            idf = None if idf is None else idf[len(specials) :]
+        elif idf is not None:
+            idf = self._with_oov(idf)
         if repeated := [t for t, n in Counter(terms).items() if n > 1]:
             raise InvalidArgument(f"{who}: the vocabulary repeats {repeated[:10]}.")
         if self.mask_token is not None and self.mask_token in terms:
@@ -193,7 +196,12 @@ class IndexLookup(HostLayer):
                 f"{who}: max_tokens is {self.max_tokens}, got {len(terms)} terms, which with the "
                 f"special tokens {specials} is more."
             )
-        self._vocabulary.set(terms, None if idf is None else idf.astype("float32"))
+        self._vocabulary.set(terms, idf)
+
+    def _with_oov(self, idf: np.ndarray) -> np.ndarray:
+        """The weights of the terms after those of unknown ones, which weigh their mean."""
+        mean = idf.mean(dtype="float32") if len(idf) else 0.0
+        return np.concatenate([np.full(self.num_oov_indices, mean, "float32"), idf])
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """The terms in the order of their indices."""
@@ -266,19 +274,16 @@ class IndexLookup(HostLayer):
         idf = None
         if self.output_mode == "tf_idf":
             frequency = np.array([state.documents[t] for t in terms])
-            idf = np.log1p(state.num_documents / (1.0 + frequency)).astype("float32")
+            idf = self._with_oov(
+                np.log1p(state.num_documents / (1.0 + frequency)).astype("float32")
+            )
         state.set([self._kind(t) for t in terms], idf)
 
     # Lookup -----------------------------------------------------------------------------------
 
     def call(self, inputs: Any) -> Any:
-        if self.invert and self._kind is str:  # an array of strings: no engine computes with them
-            if state.tracing:
-                raise BackendError(
-                    f"{type(self).__name__} with invert=True gives strings, which a compiled step "
-                    "cannot return. Apply it to what predict() gives."
-                )
-            return self.compute(values(inputs))
+        if self.invert and self._kind is str and not state.tracing:
+            return self.compute(values(inputs))  # an array: most engines know no strings
         computable = self._kind is int and not self.invert and self.oov_method == "floormod"
         if computable and self._vocabulary.terms and (
             not isinstance(inputs, list | tuple | np.ndarray | np.generic)
@@ -304,6 +309,11 @@ class IndexLookup(HostLayer):
         masked = 0 if self.output_mode == "int" else -1
         start = len(self._specials)
         if self._kind is str:
+            if x.dtype.kind != "O" and x.size:
+                raise InvalidArgument(
+                    f"{type(self).__name__} looks up strings, got {x.dtype}. Use IntegerLookup for "
+                    "integers."
+                )
             return self._indices_of_strings(x, masked, start)
         library = np if isinstance(x, np.ndarray) else ops
         first = start - self.num_oov_indices
@@ -372,10 +382,8 @@ class IndexLookup(HostLayer):
 
     def _weights(self) -> np.ndarray:
         """What each index weighs with `"tf_idf"`."""
-        idf = self._vocabulary.idf
-        mean = float(idf.mean()) if len(idf) else 0.0  # what unknown terms weigh
         weights = np.zeros(self._depth, "float32")
-        weights[: self.vocabulary_size()] = [mean] * len(self._specials) + idf.tolist()
+        weights[: self.vocabulary_size()] = self._vocabulary.idf
         return weights
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -413,6 +421,8 @@ class IndexLookup(HostLayer):
         if self.output_mode == "tf_idf":  # files of Keras hold no weights
             text = weights.read_text().split() if weights.exists() else ["1.0"] * len(terms)
             idf = np.array([float(w) for w in text], "float32")
+            if len(idf) == len(terms):
+                idf = self._with_oov(idf)
         self._vocabulary.set(terms, idf)
 
 

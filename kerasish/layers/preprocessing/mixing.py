@@ -6,7 +6,7 @@ from typing import Any
 
 from kerasish import ops, random
 from kerasish.errors import InvalidArgument
-from kerasish.layers.preprocessing.augmentation import ImageLayer, bounds, per_image
+from kerasish.layers.preprocessing.augmentation import ImageLayer, bounds, images_of, per_image
 from kerasish.layers.preprocessing.color import (
     AutoContrast,
     RandomBrightness,
@@ -23,7 +23,7 @@ from kerasish.layers.preprocessing.geometry import RandomRotation, RandomShear, 
 
 def _partners(data: Any, seed: Any) -> Any:
     """For each image the number of another one (or, by chance, of itself)."""
-    return random.shuffle(ops.arange(ops.shape(data["images"])[0], dtype="int32"), seed=seed)
+    return random.shuffle(ops.arange(ops.shape(images_of(data))[0], dtype="int32"), seed=seed)
 
 
 def _blend(x: Any, partners: Any, part: Any) -> Any:
@@ -58,7 +58,7 @@ class MixUp(ImageLayer):
         self.alpha = alpha
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
-        shape = (ops.shape(data["images"])[0],)
+        shape = (ops.shape(images_of(data))[0],)
         part = random.beta(shape, self.alpha, self.alpha, dtype="float32", seed=seed)
         return {"part": part, "partners": _partners(data, seed)}
 
@@ -69,12 +69,12 @@ class MixUp(ImageLayer):
     transform_labels = transform_segmentation_masks = transform_images
 
     def transform_bounding_boxes(
-        self, boxes: dict[str, Any], transformation: Any, before: Any, after: Any
+        self, bounding_boxes: dict[str, Any], transformation: Any, training: bool = True
     ) -> dict[str, Any]:
         """Those of both images."""
         return {
             k: ops.concatenate([x, ops.take(x, transformation["partners"], axis=0)], axis=1)
-            for k, x in boxes.items()
+            for k, x in bounding_boxes.items()
         }
 
 
@@ -105,7 +105,7 @@ class CutMix(ImageLayer):
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         side = ops.sqrt(self.draw(data, self.factor, seed))
         center = tuple(self.draw(data, seed=seed) for _ in range(2))
-        box = self.box(data["images"], center, (side, side))
+        box = self.box(images_of(data), center, (side, side))
         # The part of the box that lies inside the image counts.
         part = 1.0 - ops.mean(ops.cast(box, "float32"), axis=(1, 2, 3))
         return {"box": box, "part": part, "partners": _partners(data, seed)}
@@ -273,7 +273,7 @@ class AugMix(_Chain):
         self.choices = self._choices(all_ops)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
-        shape = (self.num_chains, ops.shape(data["images"])[0])
+        shape = (self.num_chains, ops.shape(images_of(data))[0])
         raw = random.gamma(shape, self.alpha, dtype="float32", seed=seed) + 1e-7
         return {
             # Gamma variates over their sum are Dirichlet variates.

@@ -43,9 +43,10 @@ class Normalization(PipelineLayer):
                 f"Normalization takes mean and variance together, got mean={mean} and "
                 f"variance={variance}."
             )
-        self.axis = axis
+        self.axis = () if axis is None else tuple(np.atleast_1d(axis).astype(int).tolist())
         self.invert = invert
         self.supports_masking = True
+        self.reset_state()
         self._given = None if mean is None else (
             np.asarray(values(mean), "float32"), np.asarray(values(variance), "float32")
         )
@@ -54,12 +55,11 @@ class Normalization(PipelineLayer):
 
     def build(self, input_shape: Any) -> None:
         rank = len(input_shape)
-        axes = () if self.axis is None else np.atleast_1d(self.axis).tolist()
-        if any(not -rank <= a < rank for a in axes):
+        if any(not -rank <= a < rank for a in self.axis):
             raise InvalidArgument(
                 f"Normalization has axis={self.axis}, but inputs of shape {tuple(input_shape)}."
             )
-        self._kept = tuple(sorted(a % rank for a in axes))
+        self._kept = tuple(sorted(a % rank for a in self.axis))
         shape = tuple(input_shape[a] for a in self._kept)
         if None in shape:
             raise ShapeError(
@@ -130,7 +130,8 @@ class Normalization(PipelineLayer):
         """Takes a batch into the moments."""
         x = values(data)
         if not self.built:
-            self.build((None, *x.shape[1:]) if x.ndim > 1 else x.shape)
+            batch = None if x.ndim > 1 and not {0, -x.ndim} & {*self.axis} else x.shape[0]
+            self.build((batch, *x.shape[1:]))
         x = x.astype("float64")
         axes = tuple(a for a in range(x.ndim) if a not in self._kept)
         n = int(np.prod([x.shape[a] for a in axes]))
@@ -197,7 +198,13 @@ class Discretization(PipelineLayer):
             )
         if num_bins is not None and num_bins < 2:
             raise InvalidArgument(f"Discretization needs num_bins > 1, got {num_bins}.")
-        self.bin_boundaries = None if bin_boundaries is None else [float(b) for b in bin_boundaries]
+        if bin_boundaries is not None:
+            bin_boundaries = [float(b) for b in bin_boundaries]
+            if bin_boundaries != sorted(bin_boundaries):
+                raise InvalidArgument(
+                    f"Discretization: bin_boundaries ascend, got {bin_boundaries}."
+                )
+        self.bin_boundaries = bin_boundaries
         self.num_bins = num_bins
         self.adaptable = bin_boundaries is None
         self.epsilon = epsilon
@@ -274,7 +281,10 @@ class Discretization(PipelineLayer):
 
 
 def _thinned(sketch: np.ndarray, epsilon: float) -> np.ndarray:
-    """A sketch with points at the multiples of `epsilon` of the whole weight."""
+    """A sketch with points at the multiples of `epsilon` of the whole weight; one of fewer points
+    stays exact."""
+    if sketch.shape[1] * epsilon < 1:
+        return sketch
     below = np.cumsum(sketch[1])
     shares = epsilon + np.arange(0.0, 1.0, epsilon)
     points = np.interp(shares, below / below[-1], sketch[0])

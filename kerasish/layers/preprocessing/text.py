@@ -13,6 +13,7 @@ from kerasish import ops
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.layers.preprocessing.host import encoded_shape, values
 from kerasish.layers.preprocessing.lookup import IndexLookup
+from kerasish.saving import serialization
 
 _STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation")
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
@@ -73,10 +74,16 @@ class TextVectorization(IndexLookup):
         if not isinstance(ngrams, int | list | tuple | None):
             raise InvalidArgument(f"ngrams is an int or a tuple of ints, got {ngrams!r}.")
         self.ngrams = ngrams
+        if not (output_sequence_length is None or isinstance(output_sequence_length, int)
+                and output_sequence_length > 0):  # fmt: skip
+            raise InvalidArgument(
+                "TextVectorization: output_sequence_length is a positive int or None, got "
+                f"{output_sequence_length!r}."
+            )
         self.output_sequence_length = output_sequence_length
         self.ragged = ragged
         super().__init__(
-            max_tokens, 1, "" if output_mode == "int" else None, "[UNK]", vocabulary, idf_weights,
+            max_tokens, 1, "", "[UNK]", vocabulary, idf_weights,
             False, output_mode, sparse, pad_to_max_tokens and output_mode != "int",
             encoding=encoding, name=name, **kwargs,
         )  # fmt: skip
@@ -96,7 +103,7 @@ class TextVectorization(IndexLookup):
                 x.shape
             )
         if callable(self.split):
-            rows = [[str(w) for w in row] for row in self.split(x.ravel())]
+            rows = [values(row, self.encoding).tolist() for row in self.split(x.ravel())]
         elif self.split is None:
             rows = x.reshape(-1, x.shape[-1] if x.ndim > 1 else 1).tolist()
         else:
@@ -123,7 +130,8 @@ class TextVectorization(IndexLookup):
         padded = np.full((len(rows), length), "", object)
         for i, row in enumerate(rows):
             padded[i, : len(row)] = row
-        found = self._indices_of_strings(padded, 0, len(self._specials))
+        masked = 0 if self.output_mode == "int" else -1
+        found = self._indices_of_strings(padded, masked, len(self._specials))
         lengths = np.array([len(row) for row in rows])
         if self.output_mode != "int":
             found[np.arange(length) >= lengths[:, None]] = -1
@@ -141,6 +149,14 @@ class TextVectorization(IndexLookup):
         indices = self.compute(values(inputs, self.encoding))
         rows = indices.reshape(-1, indices.shape[-1]) if indices.ndim else [indices]
         return [ops.convert_to_tensor(np.trim_zeros(r, "b"), "int64") for r in rows]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        functions = {
+            name: serialization.deserialize_keras_object(config[name])
+            for name in ("standardize", "split") if isinstance(config.get(name), dict)
+        }
+        return super().from_config({**config, **functions})
 
     def save_assets(self, dir_path: Any) -> None:
         super().save_assets(dir_path)
