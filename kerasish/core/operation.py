@@ -71,26 +71,31 @@ class Operation:
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs to make an equal object; here the arguments of `__init__`."""
-        return {"name": self.name, **self._init_config()}
+        return self._with_arguments({"name": self.name})
 
-    def _init_config(self) -> dict[str, Any]:
-        """The arguments that `__init__` got, by name."""
+    def _with_arguments(self, config: dict[str, Any]) -> dict[str, Any]:
+        """A config with the arguments that `__init__` got, and the defaults of the others."""
         from kerasish.saving.serialization import serialize_keras_object
 
         args, kwargs = self._init_args
         signature = inspect.signature(type(self).__init__)
         try:
-            bound = signature.bind(self, *args, **kwargs)
+            given = signature.bind(self, *args, **kwargs).arguments
         except TypeError:
-            return {}
-        config: dict[str, Any] = {}
-        for name, value in list(bound.arguments.items())[1:]:
-            kind = signature.parameters[name].kind
-            if kind is inspect.Parameter.VAR_KEYWORD:
-                config.update(value)
-            elif kind is not inspect.Parameter.VAR_POSITIONAL:
-                config[name] = value
-        return {name: serialize_keras_object(value) for name, value in config.items()}
+            return config
+        own: dict[str, Any] = {}
+        for name, parameter in list(signature.parameters.items())[1:]:
+            if parameter.kind is parameter.VAR_KEYWORD:
+                own.update(given.get(name, {}))
+            elif parameter.kind is parameter.VAR_POSITIONAL:
+                if name in given:
+                    raise NotDefined(
+                        f"{type(self).__name__} was made with *{name}, which have no names to "
+                        "stand in a config. Define get_config() and from_config()."
+                    )
+            elif name in given or name not in config:
+                own[name] = given.get(name, parameter.default)
+        return {**config, **{name: serialize_keras_object(value) for name, value in own.items()}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

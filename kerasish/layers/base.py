@@ -986,7 +986,7 @@ class Layer(Operation):
                         config[name] = _argument_config(name, getattr(self, name))
         default = getattr(own.get_config, "_is_default", False)
         if default and not own.__module__.startswith("kerasish."):
-            config.update(self._init_config())
+            config = self._with_arguments(config)
             accepted = inspect.signature(own.__init__).parameters
             if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
                 config = {k: v for k, v in config.items() if k in accepted}

@@ -31,15 +31,15 @@ class _Affine(Layer):
         self.gamma_constraint = constraints.get(gamma_constraint)
         self.supports_masking = True
 
-    def _add_affine(self, shape: Any) -> None:
+    def _add_affine(self, shape: Any, only_scale: bool = False) -> None:
         self.gamma = self.beta = None
-        if self.scale:
+        if self.scale or only_scale:
             self.gamma = self.add_weight(
                 name="gamma", shape=shape, initializer=self.gamma_initializer,
                 regularizer=self.gamma_regularizer, constraint=self.gamma_constraint,
                 autocast=False,
             )  # fmt: skip
-        if self.center:
+        if self.center and not only_scale:
             self.beta = self.add_weight(
                 name="beta", shape=shape, initializer=self.beta_initializer,
                 regularizer=self.beta_regularizer, constraint=self.beta_constraint,
@@ -252,7 +252,7 @@ class LayerNormalization(_Affine):
     def build(self, input_shape: Any) -> None:
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
         shape = tuple(input_shape[a] for a in axes)
-        self._add_affine(shape)
+        self._add_affine(shape, only_scale=self.rms_scaling)
         self._axes = axes[0] if len(axes) == 1 else tuple(axes)
 
     def call(self, inputs: Any) -> Any:
@@ -266,6 +266,9 @@ class LayerNormalization(_Affine):
         else:
             y = ops.layer_normalization(x, gamma, beta, self._axes, self.epsilon)
         return ops.cast(y, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rms_scaling": self.rms_scaling}
 
 
 class RMSNormalization(Layer):

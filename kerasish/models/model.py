@@ -475,6 +475,8 @@ class Model(Trainer, Layer):
             if kind not in state:
                 raise InvalidArgument(f"A state tree has the keys {list(state)}, got {kind!r}.")
             variables = {v.path: v for v in state[kind]}
+            if kind == "optimizer_variables":
+                values = self._of_own_optimizer(values)
             for path, value in _leaves(values):
                 if path not in variables:
                     raise InvalidArgument(
@@ -490,6 +492,13 @@ class Model(Trainer, Layer):
                 found.append((variables[path], value))
         for variable, value in found:  # all fit: nothing is half-changed
             variable.assign(value)
+
+    def _of_own_optimizer(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The state of an optimizer, which may have another name: automatic ones are numbered."""
+        name = getattr(self.optimizer, "name", None)
+        if name is None or name in values or len(values) != 1:
+            return values
+        return {name: next(iter(values.values()))}
 
     def reset_states(self) -> None:
         """Resets the states of stateful layers."""

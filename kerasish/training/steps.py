@@ -383,8 +383,8 @@ class Steps:
         self._forget_changed()
         name = backends.active.name
         key = (
-            name, kind, self.run_eagerly, self.jit_compile, id(self.optimizer) if kind == "train" else None,
-            self.compute_dtype,
+            name, kind, self.run_eagerly, self.jit_compile, self.compute_dtype,
+            id(self.optimizer) if kind == "train" else None,
             tuple(v.trainable for v in self.weights) if kind == "train" else None,
             len(self._each_metric()) if kind != "predict" else None,
             getattr(self.optimizer, "_schedules", None),

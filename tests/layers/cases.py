@@ -124,6 +124,8 @@ row(lambda: L.BatchNormalization(scale=False), x(6, 2, 3), training=True,
 row(lambda: L.LayerNormalization(), x(3, 5),
     ref=lambda la, a: (a - a.mean(-1, keepdims=True)) / np.sqrt(a.var(-1, keepdims=True) + 1e-3))
 row(lambda: L.LayerNormalization(axis=(1, 2)), x(3, 4, 5))
+row(lambda: L.LayerNormalization(rms_scaling=True), x(3, 5),
+    ref=lambda la, a: a / np.sqrt(a.var(-1, keepdims=True) + 1e-3))
 row(lambda: L.RMSNormalization(), x(3, 5), ref=lambda la, a: a / np.sqrt((a**2).mean(-1, keepdims=True) + 1e-6))
 row(lambda: L.GroupNormalization(2), x(2, 3, 4))
 row(lambda: L.UnitNormalization(), x(3, 4), ref=lambda la, a: a / np.linalg.norm(a, axis=-1, keepdims=True))

@@ -760,3 +760,15 @@ def test_lora_in_convolutions(backend, dtype, tmp_path):
     np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), **near)
     np.testing.assert_allclose(again.layers[0]._kernel.numpy(), merged, rtol=1e-5, atol=1e-6)
     assert "lora_rank" not in plain.get_config()
+
+
+def test_configs_of_layers_that_write_none():
+    class Scaled(L.Layer):
+        def __init__(self, units, activation="relu", *rest, name=None, **kwargs):
+            super().__init__(name=name, **kwargs)
+
+    config = Scaled(3, trainable=False).get_config()
+    assert (config["units"], config["activation"], config["trainable"]) == (3, "relu", False)
+    assert config["name"] == "scaled" and Scaled.from_config(config).name == "scaled"
+    with pytest.raises(NotImplementedError, match=r"\*rest.*get_config"):
+        Scaled(3, "relu", 4).get_config()
