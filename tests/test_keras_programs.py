@@ -137,9 +137,11 @@ def test_the_state_of_a_model_as_a_tree(backend):
     assert int(host(model.optimizer.iterations)) == 2
     bias = model.get_state_tree()["trainable_variables"]["m"]["d"]["bias"]
     assert keras.ops.is_tensor(bias)
-    again = trained()  # whose optimizer has a number in its name
+    again = trained()
+    again.compile(keras.optimizers.Adam(name="adam_1"), "mse", metrics=["mae"])
+    again.train_on_batch(np.ones((4, 3)), np.ones((4, 2)))
     again.set_state_tree(tree)
-    assert again.optimizer.name != "adam" and int(host(again.optimizer.iterations)) == 2
+    assert int(host(again.optimizer.iterations)) == 2
     model.set_state_tree({"trainable_variables": {"m": {"d": {"bias": np.full(2, 7.0)}}}})
     np.testing.assert_array_equal(host(model.layers[0].bias), [7.0, 7.0])
 
