@@ -88,7 +88,8 @@ class Operation:
             if parameter.kind is parameter.VAR_KEYWORD:
                 own.update(given.get(name, {}))
             elif parameter.kind is parameter.VAR_POSITIONAL:
-                if name in given:
+                # Those of a layer of ours, which a subclass hands on, are in the config already.
+                if name in given and not self._is_of_a_kind_of_ours():
                     raise NotDefined(
                         f"{type(self).__name__} was made with *{name}, which have no names to "
                         "stand in a config. Define get_config() and from_config()."
@@ -96,6 +97,12 @@ class Operation:
             elif name in given or name not in config:
                 own[name] = given.get(name, parameter.default)
         return {**config, **{name: serialize_keras_object(value) for name, value in own.items()}}
+
+    def _is_of_a_kind_of_ours(self) -> bool:
+        """Whether a class beyond the bare `Operation` and `Layer` stands above the user's own."""
+        bare = ("kerasish.core.operation", "kerasish.layers.base")
+        above = [cls.__module__ for cls in type(self).__mro__]
+        return any(m.startswith("kerasish.") and m not in bare for m in above)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
