@@ -50,6 +50,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: An
 def scan(
     f: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool, unroll: Any
 ) -> tuple[Any, Any]:
+    init, xs = _tensors(init), _tensors(xs)
     leaves = tree.flatten(xs)
     n = int(length) if length is not None else leaves[0].shape[0]
     unstack = backends.active.table["_unstack"]

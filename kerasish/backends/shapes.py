@@ -83,6 +83,16 @@ def check_block(shape: Sequence[Any], start_indices: Any, block: Sequence[Any]) 
         )
 
 
+def block_key(
+    shape: Sequence[int], start_indices: Sequence[int], block: Sequence[int]
+) -> tuple[slice, ...]:
+    """The key of a block in an array of the shape. As in XLA, starts below 0 count from the end,
+    and a block that would reach over an end lies at it."""
+    starts = [min(max(a + n if a < 0 else a, 0), n - b)
+              for a, n, b in zip(start_indices, shape, block, strict=True)]  # fmt: skip
+    return tuple(slice(a, a + b) for a, b in zip(starts, block, strict=True))
+
+
 def check_k(k: Any, size: Any) -> None:
     """Refuses a `top_k` of more entries than there are (`None`: an unknown number)."""
     if not 0 <= k or (size is not None and k > size):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasish.core.op import op
+from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import ShapeError
 from kerasish.ops.elementwise import multiply
 from kerasish.ops.trigonometry import arctan2, cos, sin
@@ -101,7 +102,7 @@ def view_as_complex(x: Any) -> Any:
     >>> keras.ops.view_as_complex([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [(1+2j), (3+4j)]
     """
-    if not len(x.shape) or x.shape[-1] not in (2, None):
+    if unknown_shape(x.shape)[-1:] not in ((2,), (None,)):
         raise ShapeError(
             "ops.view_as_complex: the last axis holds the real and the imaginary part, so its "
             f"size must be 2; got shape {tuple(x.shape)}."

@@ -40,6 +40,8 @@ Shape = int | Sequence[int]
 
 
 def _sizes(shape: Any) -> tuple[Any, ...]:
+    if isinstance(shape, np.ndarray):
+        shape = shape.tolist()
     return tuple(shape) if isinstance(shape, list | tuple) else (shape,)
 
 

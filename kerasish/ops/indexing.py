@@ -116,7 +116,8 @@ def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Any:
 
     Args:
         inputs: a tensor.
-        start_indices: one integer for each axis.
+        start_indices: one integer for each axis; those below 0 count from the end. A block that
+            would reach over an end lies at it, as in XLA.
         shape: the size of the block along each axis.
 
     >>> import kerasish as keras
@@ -134,7 +135,7 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
 
     Args:
         inputs: a tensor.
-        start_indices: one integer for each axis.
+        start_indices: one integer for each axis, as in `slice`.
         updates: the block.
 
     >>> import kerasish as keras
@@ -504,7 +505,8 @@ def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tupl
     if size is not None:
         found = shape(values)[0]
         missing = max(size - found, 0) if isinstance(found, int) else ops.maximum(size - found, 0)
-        first = ops.broadcast_to(index[:1], (missing,))
+        first = concatenate([index, ops.zeros((1,), "int32")], 0)[:1]  # nothing: of 0
+        first = ops.broadcast_to(first, (missing,))
         filler = cast(ops.full((missing, *shape(values)[1:]), fill_value), dtype(values))
         values = concatenate([values[:size], filler], 0)
         index = concatenate([index[:size], first], 0)

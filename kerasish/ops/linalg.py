@@ -225,7 +225,9 @@ def _with_columns(solver: Any, a: Any, b: Any, *options: Any) -> Any:
     """Calls a solver of matrix equations, with a vector `b` made one column."""
     if len(a.shape) < 2:
         raise ShapeError(f"a must hold square matrices, got the shape {tuple(a.shape)}.")
-    if len(b.shape) == len(a.shape) - 1:
+    n = a.shape[-1]
+    columns = len(b.shape) > 1 and b.shape[-1] != n and b.shape[-2] == n  # the same for all of a
+    if len(b.shape) == len(a.shape) - 1 and not columns:
         return squeeze(solver(a, expand_dims(b, -1), *options), -1)
     return solver(a, b, *options)
 
@@ -236,8 +238,8 @@ def solve(a: Any, b: Any) -> Any:
 
     Args:
         a: square matrices, shape `(..., n, n)`.
-        b: right-hand sides: vectors, shape `(..., n)`, if `b` has one axis fewer than `a`, else
-            the columns of `(..., n, k)`.
+        b: right-hand sides: vectors, shape `(..., n)`, if `b` has one axis fewer than `a` (and
+            fits so), else the columns of `(..., n, k)`.
 
     Returns:
         The shape of `b`.

@@ -225,7 +225,7 @@ def view(x: Any, dtype: Any = None) -> Any:
     [1, 0, 0, 1]
     """
     kind = ops.dtype(x) if dtype is None else dtypes.standardize(dtype)
-    return x if kind == ops.dtype(x) else _view(x, kind)
+    return ops.convert_to_tensor(x) if kind == ops.dtype(x) else _view(x, kind)
 
 
 # Joining and splitting
@@ -618,7 +618,9 @@ def pad(
         pad_width: how many: `((before, after), ...)` for each axis, one such pair or one number
             for all.
         mode: `"constant"`; or what continues the array: `"edge"` repeats the last value,
-            `"reflect"` mirrors at it, `"symmetric"` mirrors behind it, `"wrap"` starts again.
+            `"reflect"` mirrors at it, `"symmetric"` mirrors behind it, `"wrap"` (or `"circular"`)
+            starts again, `"linear_ramp"` goes down to 0; or, the same value all along, the
+            `"maximum"`, `"mean"`, `"median"` or `"minimum"` of the axis; `"empty"` is anything.
         constant_values: the value for `"constant"`, 0 by default.
 
     >>> import kerasish as keras
@@ -635,15 +637,40 @@ def pad(
         return _pad(x, widths, 0 if constant_values is None else constant_values)
     if constant_values is not None:
         raise InvalidArgument(f"pad: constant_values goes with mode='constant', got {mode!r}.")
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+    if mode == "empty":
+        return _pad(x, widths, 0)
+    if mode not in (*_REPEATING, *_COMPUTED):
         raise InvalidArgument(
-            f"pad: unknown mode {mode!r}. Expected 'constant', 'edge', 'reflect', 'symmetric' or "
-            "'wrap'."
+            f"pad: unknown mode {mode!r}. Expected one of 'constant', 'empty', "
+            f"{', '.join(map(repr, (*_REPEATING, *_COMPUTED)))}."
         )
-    for axis, pair in enumerate(widths):
-        if any(pair):
-            x = ops.take(x, _sources(shape(x)[axis], *pair, mode), axis)
+    for axis, (before, after) in enumerate(widths):
+        if mode in _COMPUTED and (before or after):
+            sides = _beside(x, axis, before, True, mode), _beside(x, axis, after, False, mode)
+            x = concatenate([sides[0], x, sides[1]], axis)
+        elif before or after:
+            x = ops.take(x, _sources(shape(x)[axis], before, after, mode), axis)
     return x
+
+
+_REPEATING = ("edge", "reflect", "symmetric", "wrap", "circular")
+_COMPUTED = {"linear_ramp": "", "maximum": "max", "mean": "mean", "median": "median",
+             "minimum": "min"}  # fmt: skip
+
+
+def _beside(x: Any, axis: int, count: int, first: bool, mode: str) -> Any:
+    """What is put before (`first`) or behind an axis, computed from its values."""
+    kind = ops.dtype(x)
+    if mode == "linear_ramp":
+        steps = np.arange(count, dtype="float32") / max(count, 1)
+        steps = (steps if first else steps[::-1]).reshape(-1, *[1] * (len(x.shape) - 1 - axis))
+        value = ops.multiply(ops.take(x, [0 if first else -1], axis), steps)
+        value = value if dtypes.is_float(kind) else ops.floor(value)
+    else:
+        value = getattr(ops, _COMPUTED[mode])(x, axis, keepdims=True)
+        value = value if dtypes.is_float(kind) else ops.round(value)
+        value = repeat(value, count, axis)
+    return cast(value, kind)
 
 
 def _sources(n: Any, before: int, after: int, mode: str) -> Any:
@@ -654,7 +681,7 @@ def _sources(n: Any, before: int, after: int, mode: str) -> Any:
     place = by.arange(-before, n + after, dtype="int32")
     if mode == "edge":
         return by.clip(place, 0, n - 1)
-    if mode == "wrap":
+    if mode in ("wrap", "circular"):
         return by.mod(place, n)
     last = 2 * n - 1 if mode == "symmetric" else 2 * n - 2
     place = by.mod(place, last + 1 if mode == "symmetric" else by.maximum(last, 1))

@@ -105,9 +105,12 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     [0.25, 1.0]
     """
     center = subtract(x, mean(x, axis, keepdims=True))
-    if _is_complex(x):
-        return mean(real(multiply(center, conjugate(center))), axis, keepdims)
-    return mean(square(center), axis, keepdims)
+    return mean(_squared(center), axis, keepdims)
+
+
+def _squared(x: Any) -> Any:
+    """The squared distance from 0."""
+    return real(multiply(x, conjugate(x))) if _is_complex(x) else square(x)
 
 
 @op(float="x")
@@ -570,8 +573,8 @@ def nanvar(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     [0.0, 1.0]
     """
     center = subtract(_fill_nan(x, 0), nanmean(x, axis, keepdims=True))
-    squares = where(isnan(x), 0.0, square(where(isnan(x), 0.0, center)))
-    return divide(sum(squares, axis, keepdims), _count(x, axis, keepdims))
+    center = where(isnan(x), 0.0, center)  # has none of where all is NaN
+    return divide(sum(_squared(center), axis, keepdims), real(_count(x, axis, keepdims)))
 
 
 @op(float="x")
@@ -671,7 +674,7 @@ def _is_complex(x: Any) -> bool:
 
 
 def _fill_nan(x: Any, value: float) -> Any:
-    return where(isnan(x), value, x) if _is_float(x) else x
+    return where(isnan(x), value, x) if _is_float(x) or _is_complex(x) else x
 
 
 def _count(x: Any, axis: Axis, keepdims: bool) -> Any:

@@ -43,6 +43,8 @@ case("nonzero", ints(3, 4, high=2), ref=np.nonzero, symbolic=False)
 case("nonzero", bools(7), ref=np.nonzero, symbolic=False)
 
 case("slice", x(4, 5), (1, 2), (2, 3), ref=lambda a, s, n: a[1:3, 2:5])
+case("slice", x(4, 5), (-2, 4), (2, 3), ref=lambda a, s, n: a[2:4, 2:5])
+case("slice", x(5), [-9], (2,), ref=lambda a, s, n: a[:2])
 case("slice", x(4), ints(1, high=3), (2,), ref=lambda a, s, n: a[s[0] : s[0] + 2])
 
 
@@ -54,6 +56,8 @@ def updated(a, start, block):
 
 case("slice_update", x(4, 5), (1, 2), x(2, 3), ref=updated)
 case("slice_update", x(4), ints(1, high=3), x(2), ref=updated)
+case("slice_update", x(4), [3], x(2), ref=lambda a, s, u: np.append(a[:2], u))
+case("slice_update", x(4), [-3], x(2), ref=lambda a, s, u: np.array([a[0], *u, a[3]]))
 case("slice_update", ints(4), [0], ints(2), ref=updated)
 
 
@@ -131,5 +135,7 @@ case("unique", np.array([2.5, 1.0, 2.5], "float32"), return_inverse=True, ref=un
      symbolic=False)
 case("unique", [3, 1, 3, 2], size=5, fill_value=9, **full,
      ref=tuple(map(np.array, ([1, 2, 3, 9, 9], [1, 3, 0, 1, 1], [2, 0, 2, 1], [1, 1, 2, 0, 0]))))
+case("unique", np.zeros(0, "int32"), size=2, fill_value=7, **full, symbolic=False,
+     ref=[np.array([7, 7]), np.array([0, 0]), np.zeros(0), np.array([0, 0])])
 case("unique", np.array([3, 1, 3, 2]), size=2, **full, 
      ref=tuple(map(np.array, ([1, 2], [1, 3], [2, 0, 2, 1], [1, 1]))))

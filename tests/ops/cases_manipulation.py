@@ -83,6 +83,10 @@ case("pad", bools(2, 2), 1, ref=np.pad)
 case("pad", ints(2, 2), 1, constant_values=7, ref=np.pad)
 for mode in ("edge", "reflect", "symmetric", "wrap"):
     case("pad", x(3, 4), ((2, 1), (0, 3)), mode=mode, ref=np.pad, symbolic=mode == "edge")
+case("pad", x(2, 3), 4, mode="circular", symbolic=False, ref=lambda a, w, mode: np.pad(a, w, "wrap"))
+for mode in ("linear_ramp", "maximum", "mean", "median", "minimum"):
+    case("pad", x(3, 4), ((2, 1), (0, 3)), mode=mode, ref=np.pad)
+    case("pad", ints(3, 2, 2), 2, mode=mode, ref=np.pad)
 
 case("diag", x(3), ref=np.diag)
 case("diag", x(3), -2, ref=np.diag)

@@ -71,6 +71,8 @@ lost = np.array([[nan, nan], [1.0, nan]], f)
 case("nanmax", lost, axis=1, ref=np.array([nan, 1.0]), grad=False)
 case("nanmin", lost, axis=1, ref=np.array([nan, 1.0]), grad=False)
 case("nanmean", lost, axis=1, ref=np.array([nan, 1.0]), grad=False)
+for name in ("nansum", "nanmean", "nanvar", "nanstd"):
+    case(name, np.array([1j, 1, nan], "complex64"), ref=getattr(np, name), grad=False)
 case("nanvar", lost, axis=1, ref=np.array([nan, 0.0]), grad=False)
 case("nanmedian", lost, axis=1, ref=np.array([nan, 1.0]), grad=False)
 case("nanargmax", lost, axis=1, ref=np.array([-1, 0]), grad=False)

@@ -71,6 +71,7 @@ case("rms_normalization", x(3, 5), x(5), axis=0,
      ref=lambda a, scale, axis: a / np.sqrt(np.mean(a**2, 0) + 1e-7) * scale)
 plain("view", np.float32(1.0), "int32", ref=np.float32(1.0).view("int32"))
 plain("view", np.float32(1.0), ref=1.0)
+plain("view", [1.0, 2.0], ref=[1.0, 2.0])
 
 # Dtypes
 for name, value, dtype in (("relu", [1, 0, 0], "int32"), ("relu6", [1, 0, 0], "int32")):

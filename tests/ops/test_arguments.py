@@ -96,3 +96,7 @@ def test_halves_stay_halves(name, dtype, backend):
         np.testing.assert_allclose(
             host(a).astype("float32"), host(b), rtol=0.05, atol=0.05 if dtype == "bfloat16" else 0.01
         )
+
+
+def test_a_size_that_is_unknown_may_fit():
+    assert ops.view_as_complex(keras.KerasTensor((3, None))).shape == (3,)

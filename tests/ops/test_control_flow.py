@@ -140,6 +140,11 @@ def test_scan_without_inputs_or_outputs(backend):
     assert int(host(last)) == 3 and ys is None
 
 
+def test_scan_over_no_steps(backend):
+    last, _ = ops.scan(lambda c, x: (c + x, c), 1.0, np.zeros((0,), "float32"))
+    assert float(host(last)) == 1.0
+
+
 def test_scan_has_a_gradient(backend):
     def f(xs, w):
         return ops.scan(lambda c, x: (c * w + x, c), ops.zeros(()), xs)[0]
@@ -189,8 +194,9 @@ def test_map_and_vectorized_map(backend, run):
     for name in ("map", "vectorized_map"):
         f = run(lambda a, name=name: getattr(ops, name)(lambda x: ops.sum(x * x), a))
         assert host(f(xs)).tolist() == [5.0, 25.0, 61.0]
-        pair = getattr(ops, name)(lambda ab: {"s": ab[0] + ab[1]}, (xs, xs))
-        np.testing.assert_allclose(host(pair["s"]), 2 * host(xs))
+        for ys in (xs, host(xs)):
+            pair = getattr(ops, name)(lambda ab: {"s": ab[0] + ab[1]}, (xs, ys))
+            np.testing.assert_allclose(host(pair["s"]), 2 * host(xs))
 
 
 def test_vectorize(backend):

@@ -101,6 +101,10 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     return tuple(i.astype("int32") for i in jnp.nonzero(x))
 
 
+def size(x: Any) -> Any:
+    return np.int32(x.size)  # known while a function is traced, so good for shapes
+
+
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     return jax.lax.dynamic_slice(inputs, start_indices, shape)
 
@@ -173,6 +177,8 @@ def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tupl
     values, index, inverse, counts = jnp.unique(
         x, True, True, True, axis, size=size, fill_value=fill_value
     )
+    if size is not None and not x.size:  # JAX forgets to fill these
+        index = counts = jnp.zeros(size, "int32")
     return values, *(i.astype("int32") for i in (index, inverse, counts))
 
 

@@ -100,7 +100,7 @@ def nonzero(x: Any) -> tuple[Any, ...]:
 
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     check_block(inputs.shape, start_indices, shape)
-    return inputs[rules.block(start_indices, shape)]
+    return inputs[rules.block(inputs, start_indices, shape)]
 
 
 def argsort(x: Any, axis: int | None) -> Any:
@@ -127,7 +127,7 @@ def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tupl
         values = np.take(values, np.arange(min(size, values.shape[axis])), axis)
         width = [(0, missing if a == axis % values.ndim else 0) for a in range(values.ndim)]
         values = np.pad(values, width, constant_values=fill_value)
-        index = np.append(index[:size], np.repeat(index[:1], missing))
+        index = np.append(index[:size], np.repeat([*index[:1], 0][:1], missing)).astype(np.int32)
         counts = np.pad(counts[:size], (0, missing))
     return values, index, inverse, counts
 

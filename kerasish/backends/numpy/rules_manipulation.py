@@ -21,7 +21,7 @@ from kerasish.backends.numpy.tape import (
     strip,
     unbroadcast,
 )  # fmt: skip
-from kerasish.backends.shapes import axes_of, axis_of, check_block
+from kerasish.backends.shapes import axes_of, axis_of, block_key, check_block
 from kerasish.errors import GradientError
 
 # Shapes and axes
@@ -273,11 +273,9 @@ defvjp(np.sort, _unsort)
 # Blocks and scattered entries
 
 
-def block(start_indices: Any, shape: Any) -> tuple[slice, ...]:
-    """The key of a block of a shape."""
-    return tuple(
-        slice(int(a), int(a) + int(n)) for a, n in zip(strip(start_indices), shape, strict=True)
-    )
+def block(x: Any, start_indices: Any, shape: Any) -> tuple[slice, ...]:
+    """The key of a block of a shape in x."""
+    return block_key(x.shape, strip(start_indices).tolist(), shape)
 
 
 @primitive
@@ -285,7 +283,7 @@ def put_block(inputs: Any, start_indices: Any, updates: Any) -> Any:
     """`inputs` with a block replaced."""
     check_block(inputs.shape, start_indices, updates.shape)
     out = np.array(inputs)
-    out[block(start_indices, updates.shape)] = updates
+    out[block(inputs, start_indices, updates.shape)] = updates
     return out
 
 
@@ -293,7 +291,7 @@ defvjp(
     put_block,
     lambda g, ans, x, start, updates: put_block(g, start, np.zeros_like(updates)),
     None,
-    lambda g, ans, x, start, updates: g[block(start, np.shape(updates))],
+    lambda g, ans, x, start, updates: g[block(g, start, np.shape(updates))],
 )
 _COMBINE = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
 

@@ -308,9 +308,10 @@ def scan(
 
         return unrolled(f, init, xs, n, reverse, unroll)
 
-    _, sample = _abstract(
-        lambda c: f(c, tree.map_structure(lambda x: None if x is None else x[0], xs)), init
-    )
+    def first(x: Any) -> Any:
+        return x if x is None else x[0] if x.shape[0] != 0 else tf.zeros(x.shape[1:], x.dtype)
+
+    _, sample = _abstract(lambda c: f(c, tree.map_structure(first, xs)), init)
     # Read from TensorArrays: the gradient of an index in a loop adds a full array at every step.
     slices = [tf.TensorArray(x.dtype, n).unstack(x) for x in leaves]
     arrays = [tf.TensorArray(s.dtype, n, element_shape=s.shape) for s in _present(sample)]

@@ -227,16 +227,23 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     return tuple(tf.unstack(tf.cast(tf.where(x), "int32"), num=len(x.shape), axis=1))
 
 
+def _start(inputs: Any, start_indices: Any, block: Any) -> Any:
+    """Where a block begins: see `block_key`."""
+    start, sizes = tf.cast(start_indices, "int32"), tf.shape(inputs)
+    return tf.clip_by_value(tf.where(start < 0, start + sizes, start), 0, sizes - block)
+
+
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
-    return tf.slice(inputs, tf.cast(start_indices, "int32"), tf.cast(shape, "int32"))
+    block = tf.cast(shape, "int32")
+    return tf.slice(inputs, _start(inputs, start_indices, block), block)
 
 
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
     check_block(inputs.shape, start_indices, updates.shape)
-    start = tf.cast(start_indices, "int32")
-    stop = start + tf.stack(shape(updates))
+    block = tf.shape(updates)
+    start = _start(inputs, start_indices, block)
     return tf.raw_ops.TensorStridedSliceUpdate(
-        input=inputs, begin=start, end=stop, strides=tf.ones_like(start), value=updates
+        input=inputs, begin=start, end=start + block, strides=tf.ones_like(start), value=updates
     )
 
 

@@ -294,6 +294,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
+    elements = tree.map_structure(convert, elements)
     return torch.vmap(function, randomness="different")(elements)
 
 

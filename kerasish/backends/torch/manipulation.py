@@ -13,6 +13,7 @@ from kerasish.backends.shapes import (
     axes_of,
     axes_taken,
     axis_of,
+    block_key,
     check_block,
     expand_key,
     is_array_index,
@@ -173,20 +174,15 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     return tuple(i.int() for i in torch.nonzero(x, as_tuple=True))
 
 
-def _block(start_indices: Any, shape: Any) -> tuple[builtins.slice, ...]:
-    starts = start_indices.tolist()
-    return tuple(builtins.slice(a, a + n) for a, n in zip(starts, shape, strict=True))
-
-
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     check_block(inputs.shape, start_indices, shape)
-    return inputs[_block(start_indices, shape)]
+    return inputs[block_key(inputs.shape, start_indices.tolist(), shape)]
 
 
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
     check_block(inputs.shape, start_indices, updates.shape)
     out = inputs.clone()
-    out[_block(start_indices, updates.shape)] = updates
+    out[block_key(inputs.shape, start_indices.tolist(), updates.shape)] = updates
     return out
 
 
