@@ -100,6 +100,8 @@ class Adapter:
         self.adopt: Callable[[Any], Any] = self.lookup("adopt") or _adopt
         if native_dtype := self.lookup("native_dtype"):
             self.REAL_DTYPES = frozenset(_known_dtypes(native_dtype, dtypes.REAL))
+            numbers = dtypes.ALLOWED - {"string"}
+            self.NUMBER_DTYPES = frozenset(_known_dtypes(native_dtype, numbers))
             self.WHOLE_DTYPES = frozenset(_known_dtypes(native_dtype, dtypes.WHOLE))
         self.is_sparse: Callable[[Any], bool] = self.lookup("is_sparse") or (lambda x: False)
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from kerasish import backends, dtypes
-from kerasish.errors import DTypeError, InvalidArgument, KerasishError, KindError
+from kerasish.errors import DTypeError, InvalidArgument, KerasishError, KindError, ShapeError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCALARS = (bool, int, float, complex)
@@ -24,21 +24,13 @@ _PLAIN = frozenset((bool, int, float, str, type(None), types.FunctionType))
 _HOST = frozenset((np.ndarray, *np.sctypeDict.values()))
 OPS: set[str] = set()
 """The names of all ops that were defined."""
-_INTEGERS = frozenset("""
-N M axes axis axis1 axis2 axisa axisb axisc beam_width block_size bottom_cropping bottom_padding
-decimals destination dilation dilation_rate fft_length filter_size groups indices_or_sections k
-kernel_size kth left_cropping left_padding mask_index minlength n newshape num num_classes
-num_segments offset output_padding output_shape output_size pool_size repeats right_cropping
-right_padding sequence_length sequence_stride shape shift size source spatial_dims stride strides
-target_height target_width top_cropping top_padding top_paths
-""".split())
-"""Parameters that take an integer or a sequence of them, in every op that has them."""
 _INDICES = frozenset(("indices", "start_indices", "segment_ids"))
 """Arrays that hold integers."""
-_NAMES = frozenset("""
-data_format fill_mode indexing interpolation method mode padding reduction side strategy
-""".split())
-"""Parameters that take the name of a choice."""
+_KINDS = {
+    "int": (int,), "bool": (bool,), "float": (float, int, bool), "str": (str,),
+    "complex": (complex, float, int, bool),
+}  # fmt: skip
+"""The plain types that a parameter takes, by the first word of its type hint."""
 
 
 class SymbolicArgument(Exception):
@@ -123,13 +115,13 @@ def op(fn: F) -> F: ...
 @overload
 def op(
     *, convert: str = "", float: str = "", common: str = "", number: str = "", like: str = "",
-    wide: bool = False, real: bool = False,
+    wide: bool = False, real: bool = False, rank: int = 0,
 ) -> Callable[[F], F]: ...
 
 
 def op(
     fn: Any = None, *, convert: str = "", float: str = "", common: str = "", number: str = "",
-    like: str = "", wide: bool = False, real: bool = False,
+    like: str = "", wide: bool = False, real: bool = False, rank: int = 0,
 ) -> Any:  # fmt: skip
     """Makes a function an op. Each option names arguments, separated by spaces.
 
@@ -141,6 +133,7 @@ def op(
         like: made tensors of the first argument's dtype.
         wide: float16 and bfloat16 are computed as float32, and the result cast back.
         real: complex arguments are refused, as the op needs an order or rounds.
+        rank: how many axes the first argument has at least.
 
     A name with a star, as in `common="*xs"`, is a list of arrays. A function whose body is
     empty is a primitive, which every adapter must define.
@@ -148,7 +141,7 @@ def op(
     if fn is None:
         return lambda fn: op(
             fn, convert=convert, float=float, common=common, number=number, like=like, wide=wide,
-            real=real,
+            real=real, rank=rank,
         )
     name = fn.__name__
     parameters = list(inspect.signature(fn).parameters.values())
@@ -162,7 +155,7 @@ def op(
     else:
         kinds = {"convert": convert, "common": common, "float": float, "number": number,
                  "like": like}  # fmt: skip
-        wrapper = _positional(fn, name, parameters, kinds, real)
+        wrapper = _positional(fn, name, parameters, kinds, real, rank)
     wrapper.op_name = name  # type: ignore[attr-defined]
     return wrapper
 
@@ -206,7 +199,7 @@ def _variadic(fn: Any, name: str) -> Any:
 
 
 def _positional(
-    fn: Any, name: str, parameters: list[Any], kinds: dict[str, str], real: bool
+    fn: Any, name: str, parameters: list[Any], kinds: dict[str, str], real: bool, rank: int
 ) -> Any:
     names = [p.name for p in parameters]
     index = {n: i for i, n in enumerate(names)}
@@ -223,13 +216,16 @@ def _positional(
     whole = [i for i in groups["convert"] if public and names[i] in _INDICES]
     needed = {i for i in arrays if public and defaults[i] is inspect.Parameter.empty
               and "None" not in str(parameters[i].annotation)}
-    others = [(i, _taken(p) if public else _PLAIN) for i, p in enumerate(parameters)
+    others = [(i, *(_taken(p) if public else (_PLAIN, True))) for i, p in enumerate(parameters)
               if i not in arrays]  # fmt: skip
+    loose = [*groups["convert"], *groups["common"], *lists["convert"], *lists["common"]]
+    numbers = [i for i in loose if public and not real and i not in whole]
+    typed = [i for i, *_ in others if public and names[i] == "dtype"]
     calls = not arrays and not {"f", "fun", "branches"}.isdisjoint(names)
 
     def prepare(args: tuple[Any, ...]) -> list[Any]:
         values = list(args)
-        for i, taken in others:
+        for i, taken, many in others:
             x = values[i]
             kind = type(x)
             if kind is list or kind is tuple or kind is dict:
@@ -241,7 +237,10 @@ def _positional(
             elif hasattr(kind, "_is_variable"):
                 values[i] = x.value
             if taken is not _PLAIN:
-                _check_plain(names[i], values[i], taken)
+                values[i] = _plain(names[i], values[i], taken, many)
+        for i in typed:
+            if values[i] is not None and dtypes.standardize(values[i]) == "string":
+                raise DTypeError(f"dtype must be one of numbers, got {values[i]!r}.")
         for i in needed:
             if values[i] is None or type(values[i]) is dict:
                 raise KindError(
@@ -264,11 +263,20 @@ def _positional(
                 if any(x is None for x in values[i]):
                     raise KindError(f"{names[i]} must be a list of arrays, got None in it.")
                 values[i] = _promote(list(values[i]), kind)
+                if public and kind == "float" and len({tuple(x.shape) for x in values[i]}) > 1:
+                    raise ShapeError(f"{names[i]} must be tensors of one shape, got "
+                                     f"{describe(values[i])}.")
+        for i in numbers:
+            for x in values[i] if type(values[i]) is list else (values[i],):
+                if type(x) is np.ndarray and x.dtype.kind in "OSUMm":
+                    raise DTypeError(f"{names[i]} must hold numbers, got {x.dtype}.")
         if group := groups["like"]:
             active = backends.active
             target = active.dtype_of(values[0])
             for i in group:
                 x = values[i]
+                if type(x) is complex and target not in dtypes.COMPLEX:
+                    raise DTypeError(f"{names[i]} must be a real number beside {target}, got {x}.")
                 if x is not None:
                     values[i] = (
                         active.scalar(_within(x, target), target) if type(x) in _SCALARS
@@ -282,6 +290,11 @@ def _positional(
                 for x in values[i] if type(values[i]) is list else (values[i],):
                     if x is not None and (kind := backends.active.dtype_of(x)) not in dtypes.REAL:
                         raise DTypeError(f"{names[i]} must hold real numbers, got {kind}.")
+        if rank and len(values[0].shape) < rank:
+            raise ShapeError(
+                f"{names[0]} must have at least {rank} axes, got the shape "
+                f"{tuple(values[0].shape)}."
+            )
         return values
 
     def complete(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -327,16 +340,21 @@ def _positional(
 
     lists_of = [i for group in lists.values() for i in group]
     scope = {"backends": backends, "complete": complete, "slow": slow, "recover": recover,
-             **{f"taken{i}": taken for i, taken in others}}  # fmt: skip
+             **{f"taken{i}": taken for i, taken, _ in others}}  # fmt: skip
     usual = not lists_of and not groups["like"]
-    checks, scalars = _checks(groups, count, needed, whole, real) if usual else ([], False)
+    checks, scalars = _checks(groups, others, needed, whole, real) if usual else ([], False)
+    if checks:
+        single = [i for i in numbers if i not in groups["common"][1:]]
+        checks += [f"a{i} != 'string'" for i in typed]
+        checks += [f"(a{i} is None or a{i}.dtype in active.NUMBER_DTYPES)" for i in single]
+        checks += [f"len(a0.shape) >= {rank}"] * bool(rank)
     exec(compile(_source(name, count, checks, scalars), f"<ops.{name}>", "exec"), scope)
     wrapper = functools.wraps(fn)(scope["wrapper"])
     return wrapper
 
 
 def _checks(
-    groups: dict[str, list[int]], count: int, needed: set[int], whole: list[int], real: bool
+    groups: dict[str, list[int]], plain: list[Any], needed: set[int], whole: list[int], real: bool
 ) -> tuple[list[str], bool]:
     """What tells that all arrays are tensors of the right dtype already and the rest is plain,
     and whether the arrays are two operands, of which one may be a number."""
@@ -348,6 +366,7 @@ def _checks(
         f"type(a{i}) in native" if i in needed else f"(a{i} is None or type(a{i}) in native)"
         for i in arrays[1:]
     ]
+    checks += [f"a{i} is not None" for i in together[:1] if i not in needed]
     if len(together) > 1:
         head, *others = together
         checks += [
@@ -362,9 +381,10 @@ def _checks(
     checks += [f"a{i}.dtype in active.WHOLE_DTYPES" for i in whole]
     checks += [
         f"(type(a{i}) in taken{i} or type(a{i}) is tuple and taken{i}.issuperset(map(type, a{i})))"
-        for i in range(count) if i not in arrays
+        if many else f"type(a{i}) in taken{i}"
+        for i, _, many in plain
     ]
-    return checks, count == 2 and together == [0, 1]
+    return checks, not plain and together == [0, 1]
 
 
 def _source(name: str, count: int, checks: list[str], scalars: bool) -> str:
@@ -399,34 +419,39 @@ def _source(name: str, count: int, checks: list[str], scalars: bool) -> str:
     return "\n".join([*lines, "    return slow(args, kwargs, full)"])
 
 
-def _taken(parameter: inspect.Parameter) -> frozenset[type]:
-    """The plain types that a parameter takes, by its name and default."""
-    none = {type(None)} & {type(parameter.default)} or (
-        {type(None)} if parameter.name[:2] == "ax" else set()
-    )
-    if parameter.name in _NAMES and type(parameter.default) in (str, type(None)):
-        return frozenset({str, *none})
-    if parameter.name in _INTEGERS:
-        return frozenset({int, bool, *none})
-    if type(parameter.default) is float:
-        return frozenset({float, int, bool})
-    if type(parameter.default) is int:
-        return frozenset({float, int, bool, complex, type(None)})
-    return _PLAIN
+def _taken(parameter: inspect.Parameter) -> tuple[frozenset[type], bool]:
+    """The plain types that a parameter takes by its type hint, and whether also sequences."""
+    hint = str(parameter.annotation)
+    if hint in ("Axis", "Shape"):
+        hint = "int | Sequence[int]" + " | None" * (hint == "Axis")
+    kinds = _KINDS.get(hint.removeprefix("Sequence[").split()[0].rstrip("]"))
+    if kinds is None:
+        return _PLAIN, True
+    return frozenset(kinds + (type(None),) * hint.endswith("None")), "Sequence" in hint
 
 
-def _check_plain(parameter: str, x: Any, taken: frozenset[type], inside: bool = False) -> None:
-    """Refuses a value of another kind than its parameter takes."""
-    if str in taken:
-        if type(x) not in taken:
-            raise KindError(f"{parameter} must be the name of a choice, got {x!r:.60}.")
-    elif isinstance(x, list | tuple):
-        for y in x:
-            _check_plain(parameter, y, taken, True)
-    elif type(x) not in taken and not (hasattr(x, "dtype") or (inside and x is None)):
-        if type(x) in (float, complex, str, dict, type(None)):
-            what = "a number" if float in taken else "an integer or a sequence of integers"
-            raise KindError(f"{parameter} must be {what}, got {x!r:.60}.")
+def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool) -> Any:
+    """The value with numbers and arrays of NumPy as Python's own; another kind than the
+    parameter takes is refused. Tensors pass: they may be told in a graph alone."""
+    if isinstance(x, np.ndarray | np.generic | range) and str not in taken:
+        whole = many and isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype.kind in "iu"
+        x = x.tolist() if hasattr(x, "tolist") else list(x)
+        if whole:  # perhaps many
+            return tuple(x)
+    if many and isinstance(x, list | tuple):
+        return tuple([_plain(parameter, y, taken | {type(None)}, True) for y in x])
+    if type(x) in taken or hasattr(x, "dtype"):
+        return x
+    if bool in taken and int not in taken and type(x) is int:
+        return bool(x)
+    if not isinstance(x, bool | float | complex | str | dict | list | tuple | None):
+        return x
+    what = (
+        "the name of a choice" if str in taken else "a number" if float in taken
+        else "True or False" if int not in taken
+        else "an integer or a sequence of integers" if many else "an integer"
+    )  # fmt: skip
+    raise KindError(f"{parameter} must be {what}, got {x!r:.60}.")
 
 
 def _within(x: Any, dtype: str) -> Any:
@@ -477,6 +502,10 @@ _OF_DTYPES = ("not implemented for", "in the list of allowed values", "must be i
 """What engines say of dtypes that a kernel lacks, in errors that are no TypeErrors."""
 
 
+_MISTAKES = (ArithmeticError, AssertionError)
+"""What engines answer some wrong arguments with, beside errors of their own."""
+
+
 def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]]) -> Any:
     """Raises an engine's error again, saying which op failed on what."""
     if isinstance(error, KerasishError):
@@ -493,12 +522,13 @@ def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]
         )
         told._op = name
         raise told from error
-    if not backends.active.explainable(error):
-        raise error
     text = str(error)
+    of_none = isinstance(error, AttributeError) and "'NoneType'" in text
+    if not (of_none or isinstance(error, _MISTAKES) or backends.active.explainable(error)):
+        raise error
     reason = text.strip().splitlines()
     # JAX tells of shapes by TypeError as well, and engines of dtypes by other errors.
-    about_kind = any(words in text for words in _OF_DTYPES) or (
+    about_kind = of_none or any(words in text for words in _OF_DTYPES) or (
         isinstance(error, TypeError) and "shape" not in text
     )
     kind = DTypeError if about_kind else InvalidArgument

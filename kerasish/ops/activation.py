@@ -7,9 +7,11 @@ comparison, the same on every backend: 0 for `relu` at 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kerasish import backends
+from kerasish.backends.shapes import axis_of
 from kerasish.core.op import op
 from kerasish.errors import ShapeError
 from kerasish.ops.core import shape
@@ -325,7 +327,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
     return where(greater(x, threshold), x, default_value)
 
 
-@op(float="x")
+@op(float="x", real=True)
 def softsign(x: Any) -> Any:
     """`x / (1 + abs(x))`.
 
@@ -405,7 +407,7 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 
 @op(float="x", real=True)
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
     """Exponentials, scaled so that they sum to 1 along `axis`.
 
     Args:
@@ -424,7 +426,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
 
 
 @op(float="x", real=True)
-def log_softmax(x: Any, axis: Any = -1) -> Any:
+def log_softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
     """Logarithm of the softmax, without underflow.
 
     Args:
@@ -452,6 +454,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     >>> keras.ops.sparsemax([0.5, 1.0, -1.0]).tolist()
     [0.25, 0.75, 0.0]
     """
+    axis = axis_of(axis, len(x.shape))
     falling = flip(sort(x, axis), axis)
     place = [1] * len(x.shape)
     place[axis] = -1

@@ -97,6 +97,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """
     n1, n2 = len(x1.shape), len(x2.shape)
     if isinstance(axes, int | np.integer):
+        axes = int(axes)
         axes = range(n1 - axes, n1), range(axes)
     sum1, sum2 = (
         axes_of(list(a) if np.ndim(a) else int(a), n) for a, n in zip(axes, (n1, n2), strict=True)
@@ -288,6 +289,8 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
         raise ShapeError(f"correlate takes two vectors, got {x1.shape} and {x2.shape}.")
     if mode not in ("valid", "same", "full"):
         raise InvalidArgument(f"correlate: mode is 'valid', 'same' or 'full', got {mode!r}.")
+    if 0 in (*x1.shape, *x2.shape):
+        raise ShapeError("correlate takes vectors that are not empty.")
     if not dtype(x1).startswith(("float", "bfloat", "complex")):
         x1, x2 = cast(x1, "float32"), cast(x2, "float32")
     (n,), (m,) = shape(x1), shape(x2)

@@ -10,7 +10,7 @@ import numpy as np
 from kerasish import backends, dtypes
 from kerasish.core import symbolic
 from kerasish.core.op import _any_symbolic, _values, is_symbolic, op, raise_explained
-from kerasish.errors import BackendError, InvalidArgument, KindError
+from kerasish.errors import BackendError, DTypeError, InvalidArgument, KindError
 
 __all__ = [
     "cast", "convert_to_numpy", "convert_to_tensor", "dtype", "is_tensor", "saturate_cast",
@@ -36,7 +36,7 @@ def convert_to_tensor(
     >>> keras.ops.convert_to_tensor([1, 2]).tolist()
     [1, 2]
     """
-    dtype = None if dtype is None else dtypes.standardize(dtype)
+    dtype = None if dtype is None else _of_numbers(dtype, x)
     active = backends.active
     if is_symbolic(x):
         x = x if dtype in (None, x.dtype) else cast(x, dtype)
@@ -57,6 +57,14 @@ def convert_to_tensor(
             )
         x = active.convert(_values(x), dtype)
     return x if sparse is None else _to_sparse(x) if sparse else _to_dense(x)
+
+
+def _of_numbers(name: Any, x: Any) -> str:
+    """The dtype's name; strings are no target, but for what holds them already."""
+    name = dtypes.standardize(name)
+    if name == "string" and dtypes.standardize(getattr(x, "dtype", "bool")) != name:
+        raise DTypeError(f"ops.cast: tensors hold numbers, got the dtype {name!r}.")
+    return name
 
 
 @op(convert="x")
@@ -159,7 +167,7 @@ def cast(x: Any, dtype: Any) -> Any:
     >>> keras.ops.cast([0.5, 2.7], "int32").tolist()
     [0, 2]
     """
-    dtype = dtypes.standardize(dtype)
+    dtype = _of_numbers(dtype, x)
     if _any_symbolic(x):
         return symbolic.record(cast, (x, dtype), {})
     active = backends.active

@@ -15,7 +15,7 @@ import numpy as np
 
 from kerasish import backends, dtypes, ops
 from kerasish.core.op import op
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, KindError, ShapeError
 from kerasish.ops.elementwise import (
     absolute,
     add,
@@ -40,8 +40,8 @@ Shape = int | Sequence[int]
 
 
 def _sizes(shape: Any) -> tuple[Any, ...]:
-    if isinstance(shape, np.ndarray):
-        shape = shape.tolist()
+    if len(getattr(shape, "shape", ())) == 1:  # in a TensorFlow graph
+        return shape
     return tuple(shape) if isinstance(shape, list | tuple) else (shape,)
 
 
@@ -129,6 +129,8 @@ def full(shape: Shape, fill_value: Any, dtype: Any = None) -> Any:
     """
     dtype = dtypes.standardize(dtype)
     if _scalar(fill_value):
+        if fill_value != fill_value and dtype in dtypes.WHOLE:
+            raise InvalidArgument(f"full: {dtype} has no NaN.")
         return _fill(_sizes(shape), fill_value, dtype)
     return ops.broadcast_to(ops.cast(fill_value, dtype), _sizes(shape))
 
@@ -220,7 +222,14 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
             for x in (start, stop, step)
         ]
         dtype = dtypes.result_type(*kinds)
-    return _arange(start, stop, step, dtypes.standardize(dtype))
+    if any(isinstance(x, complex) for x in (start, stop, step)):
+        raise DTypeError(f"arange counts in real numbers, got {start}, {stop}, {step}.")
+    if any(len(getattr(x, "shape", ())) for x in (start, stop, step)):
+        raise KindError("arange takes numbers, got an array.")
+    dtype = dtypes.standardize(dtype)
+    if dtype in dtypes.COMPLEX:
+        return ops.cast(arange(start, stop, step), dtype)
+    return _arange(start, stop, step, dtype)
 
 
 @op

@@ -638,7 +638,9 @@ def clip(x: Any, x_min: Any | None, x_max: Any | None) -> Any:
 
 
 @op(convert="x", like="nan posinf neginf")
-def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(
+    x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Any:
     """Replaces NaN and infinities by numbers.
 
     Args:

@@ -197,8 +197,8 @@ def _patches(
 
 @op(convert="images")
 def extract_patches(
-    images: Any, size: int | Sequence[int], strides: Any = None, dilation_rate: Any = 1,
-    padding: str = "valid", data_format: str | None = None,
+    images: Any, size: int | Sequence[int], strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1, padding: str = "valid", data_format: str | None = None,
 ) -> Any:  # fmt: skip
     """Cuts images, or volumes where `size` has three numbers, into patches.
 
@@ -229,8 +229,8 @@ def extract_patches(
 
 @op(convert="volumes")
 def extract_patches_3d(
-    volumes: Any, size: int | Sequence[int], strides: Any = None, dilation_rate: Any = 1,
-    padding: str = "valid", data_format: str | None = None,
+    volumes: Any, size: int | Sequence[int], strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1, padding: str = "valid", data_format: str | None = None,
 ) -> Any:  # fmt: skip
     """Cuts volumes into patches; see `extract_patches`.
 
@@ -276,7 +276,7 @@ def _blur(x: Any, kernel_size: Sequence[int], sigma: Any, axes: Sequence[int]) -
 
 @op(convert="images", float="sigma")
 def gaussian_blur(
-    images: Any, kernel_size: Sequence[int] = (3, 3), sigma: Any = (1.0, 1.0),
+    images: Any, kernel_size: Sequence[int] = (3, 3), sigma: float | Sequence[float] = (1.0, 1.0),
     data_format: str | None = None,
 ) -> Any:  # fmt: skip
     """Blurs images with a Gaussian kernel; they are taken to be zero outside.
@@ -293,6 +293,11 @@ def gaussian_blur(
     (1, 8, 8, 3)
     """
     h, w, _ = axes_of("gaussian_blur", images, data_format)
+    if len(kernel_size) != 2 or tuple(sigma.shape) != (2,):
+        raise ShapeError(
+            f"gaussian_blur: kernel_size and sigma are two numbers each, got {kernel_size} and "
+            f"sigma of the shape {tuple(sigma.shape)}."
+        )
     dtype = backends.active.dtype_of(images)
     return back_to(_blur(as_float(images), kernel_size, sigma, (h, w)), dtype)
 

@@ -55,7 +55,9 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
     Args:
         x: a tensor; flattened where `axis` is `None`.
-        indices: integers of any shape; negative ones count from the end.
+        indices: integers of any shape; negative ones count from the end. Beyond the ends they are
+            an error; on JAX, and on GPUs, where no error can be raised for values, the entry there
+            is not to be relied on.
         axis: the axis, whose place in the result the shape of `indices` takes.
 
     >>> import kerasish as keras
@@ -364,7 +366,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
 
 
 @op(convert="x", real=True)
-def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) -> Any:
+def histogram(x: Any, bins: Any = 10, range: tuple[float, float] | None = None) -> Any:
     """How many values fall into each of some bins of equal width.
 
     Args:
@@ -403,6 +405,11 @@ def _histogram(x: Any, bins: Any, range: Any) -> Any:
         edges = cast(ops.linspace(low, high, bins + 1), kind)
     else:
         edges = ops.convert_to_tensor(bins, kind)
+        if len(edges.shape) != 1 or unknown_shape(edges.shape)[0] in (0, 1):
+            raise ShapeError(
+                f"histogram: edges of bins are a vector of at least two, got the shape "
+                f"{tuple(edges.shape)}."
+            )
     last = edges.shape[0] - 2
     first_edge, last_edge = edges[0], edges[-1]
     inside = ops.logical_and(ops.greater_equal(x, first_edge), ops.less_equal(x, last_edge))
@@ -423,6 +430,8 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
     >>> [i.tolist() for i in keras.ops.unravel_index([0, 5], (2, 3))]
     [[0, 1], [0, 2]]
     """
+    if any(isinstance(n, int) and n < 1 for n in shape):
+        raise ShapeError(f"unravel_index: the sizes of shape must be positive, got {shape}.")
     places = []
     for n in reversed(shape):
         places.append(ops.mod(indices, n))
@@ -463,6 +472,8 @@ def unique(
     """
     if x is None:
         raise KindError("ops.unique: x must be an array, got None.")
+    if size is not None and (not isinstance(size, int | np.integer) or size < 0):
+        raise KindError(f"ops.unique: size must be None or how many values to give, got {size!r}.")
     values, index, inverse, counts = _unique(x, axis, size, 0 if fill_value is None else fill_value)
     wanted = (return_index, return_inverse, return_counts)
     extra = [y for y, want in zip((index, inverse, counts), wanted, strict=True) if want]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,9 @@ def _rounding(x: Any) -> Any:
 @op(float="x", wide=True)
 def cholesky(x: Any, upper: bool = False) -> Any:
     """The Cholesky factor L of a positive definite matrix: x = L Lᴴ.
+
+    Of another matrix it is an error; in functions compiled by JAX or TensorFlow, which cannot
+    raise one for values, the factor is NaN.
 
     Args:
         x: shape `(..., n, n)`, symmetric (Hermitian).
@@ -164,6 +168,9 @@ def eigh(x: Any) -> tuple[Any, Any]:
 def inv(x: Any) -> Any:
     """The inverse of a square matrix.
 
+    Of a singular matrix it is an error; in functions compiled by JAX, which cannot raise one for
+    values, it is not finite. So for `solve` and `solve_triangular`.
+
     To apply an inverse to something, `solve` is faster and more accurate.
 
     Args:
@@ -225,6 +232,11 @@ def _with_columns(solver: Any, a: Any, b: Any, *options: Any) -> Any:
     """Calls a solver of matrix equations, with a vector `b` made one column."""
     if len(a.shape) < 2:
         raise ShapeError(f"a must hold square matrices, got the shape {tuple(a.shape)}.")
+    if len(b.shape) < 2 < len(a.shape):
+        raise ShapeError(
+            f"b must hold vectors or columns for the matrices of shape {tuple(a.shape)}, got the "
+            f"shape {tuple(b.shape)}."
+        )
     n = a.shape[-1]
     columns = len(b.shape) > 1 and b.shape[-1] != n and b.shape[-2] == n  # the same for all of a
     if len(b.shape) == len(a.shape) - 1 and not columns:
@@ -363,7 +375,9 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
 
 
 @op(float="x")
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(
+    x: Any, ord: Any = None, axis: int | Sequence[int] | None = None, keepdims: bool = False
+) -> Any:
     """A norm of vectors or matrices.
 
     Args:

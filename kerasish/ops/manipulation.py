@@ -12,7 +12,7 @@ from kerasish import dtypes, ops
 from kerasish.backends.shapes import axes_of, axis_of, section_bounds
 from kerasish.core.op import op
 from kerasish.core.symbolic import unknown_shape
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 from kerasish.ops.core import cast, shape
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 
 
 @op(convert="x")
-def reshape(x: Any, newshape: Any) -> Any:
+def reshape(x: Any, newshape: int | Sequence[int | None]) -> Any:
     """The same values in another shape.
 
     Args:
@@ -224,8 +224,15 @@ def view(x: Any, dtype: Any = None) -> Any:
     >>> keras.ops.view(keras.ops.array([1, 256], "int16"), "int8").tolist()
     [1, 0, 0, 1]
     """
-    kind = ops.dtype(x) if dtype is None else dtypes.standardize(dtype)
-    return ops.convert_to_tensor(x) if kind == ops.dtype(x) else _view(x, kind)
+    kind = ops.dtype(x)
+    target = kind if dtype is None else dtypes.standardize(dtype)
+    if not {kind, target} <= dtypes.ALLOWED - {"string"}:
+        raise DTypeError("ops.view reads numbers as numbers, not strings.")
+    if target == kind:
+        return ops.convert_to_tensor(x)
+    if not ops.ndim(x) and len({dtypes.numpy_dtype(d).itemsize for d in (kind, target)}) > 1:
+        raise ShapeError(f"ops.view: a scalar of {kind} is no scalar of {target}.")
+    return _view(x, target)
 
 
 # Joining and splitting
@@ -476,7 +483,7 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
 
 
 @op(convert="x")
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
     """Each entry of `x` several times in a row.
 
     Args:
@@ -609,7 +616,7 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
 
 @op(convert="x")
 def pad(
-    x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None
+    x: Any, pad_width: Any, mode: str = "constant", constant_values: complex | None = None
 ) -> Any:
     """`x` with values added before and behind along its axes.
 
@@ -630,9 +637,13 @@ def pad(
     [3, 2, 1, 2, 3]
     """
     ndim = len(x.shape)
+    if type(constant_values) is complex and ops.dtype(x) not in dtypes.COMPLEX:
+        raise DTypeError(f"pad: constant_values must be real beside {ops.dtype(x)}.")
     widths = np.broadcast_to(np.asarray(pad_width, int), (ndim, 2)).tolist()
     if any(n < 0 for pair in widths for n in pair):
         raise InvalidArgument(f"pad: widths cannot be negative, got {pad_width}. To cut, slice.")
+    if not ndim:
+        return x
     if mode == "constant":
         return _pad(x, widths, 0 if constant_values is None else constant_values)
     if constant_values is not None:
@@ -766,7 +777,7 @@ def _triangle(x: Any, k: int, lower: bool) -> Any:
     return ops.where(keep, x, ops.zeros_like(x))
 
 
-@op(convert="x")
+@op(convert="x", rank=2)
 def tril(x: Any, k: int = 0) -> Any:
     """Matrices with zeros above the k-th diagonal.
 
@@ -781,7 +792,7 @@ def tril(x: Any, k: int = 0) -> Any:
     return _triangle(x, k, lower=True)
 
 
-@op(convert="x")
+@op(convert="x", rank=2)
 def triu(x: Any, k: int = 0) -> Any:
     """Matrices with zeros below the k-th diagonal.
 

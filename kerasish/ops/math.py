@@ -5,6 +5,7 @@ Complex numbers travel as pairs of real tensors, `(real, imaginary)`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def erfinv(x: Any) -> Any:
 
 
 @op(float="x", real=True)
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over some axes, without overflow.
 
     Args:
@@ -120,7 +121,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
 
     Returns:
         `(values, indices)`, both of shape `(..., k)`; the indices are int32. Of equal values the
-        first come first, but on torch, whose kernel takes any of them.
+        first come first.
 
     >>> import kerasish as keras
     >>> values, indices = keras.ops.top_k([5, 2, 7, 1], k=2)
@@ -146,6 +147,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     [True, False]
     """
     classes = shape(predictions)[-1]
+    targets = cast(targets, "int32") if dtype(targets) == "bool" else targets
     valid = logical_and(targets >= 0, less(targets, classes))
     index = expand_dims(where(valid, targets, 0), -1)
     own = take_along_axis(predictions, index, axis=-1)
@@ -169,6 +171,8 @@ def _fold(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str
             f"segment_{kind}: segment_ids of the shape {places} must have the shape of the first "
             f"axes of data, which is of the shape {sizes}."
         )
+    if isinstance(num_segments, int) and num_segments < 0:
+        raise InvalidArgument(f"segment_{kind}: num_segments must be positive, got {num_segments}.")
     if len(ids.shape) > 1:
         rest = shape(data)[len(ids.shape):]
         data, ids = reshape(data, (-1, *rest)), reshape(ids, (-1,))
@@ -214,7 +218,7 @@ def segment_prod(
     return _fold(data, segment_ids, num_segments, sorted, "prod")
 
 
-@op(convert="data segment_ids")
+@op(convert="data segment_ids", real=True)
 def segment_max(
     data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
 ) -> Any:
@@ -229,7 +233,7 @@ def segment_max(
     return _fold(data, segment_ids, num_segments, sorted, "max")
 
 
-@op(convert="data segment_ids")
+@op(convert="data segment_ids", real=True)
 def segment_min(
     data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
 ) -> Any:
@@ -491,7 +495,7 @@ def istft(
     return _pad(signal, [*[(0, 0)] * (len(signal.shape) - 1), (0, missing)], 0)
 
 
-@op(float="x y", real=True)
+@op(float="x y", real=True, rank=2)
 def cdist(x: Any, y: Any) -> Any:
     """The Euclidean distances of all pairs of points.
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import config, ops
+from kerasish import config, dtypes, ops
 from kerasish.backends.shapes import axes_of, axis_of
 from kerasish.core.op import describe, op
 from kerasish.core.symbolic import unknown_shape
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 
 __all__ = [
     "batch_normalization", "layer_normalization", "moments", "normalize", "rms_normalization",
@@ -60,7 +60,7 @@ def _broadcasts(shape: Sequence[Any], other: Sequence[Any]) -> bool:
 
 @op(float="x")
 def moments(
-    x: Any, axes: int | Sequence[int], keepdims: bool = False, synchronized: bool = False
+    x: Any, axes: int | Sequence[int] | None, keepdims: bool = False, synchronized: bool = False
 ) -> tuple[Any, Any]:
     """The mean and the variance along some axes.
 
@@ -176,7 +176,7 @@ def _group_norm(
     return y if beta is None else y + _along(beta, [axis], rank)
 
 
-@op(real=True)
+@op
 def layer_normalization(
     x: Any, gamma: Any = None, beta: Any = None, axis: int | Sequence[int] = -1,
     epsilon: float | None = None, **kwargs: Any,
@@ -200,6 +200,9 @@ def layer_normalization(
     if kwargs:
         raise InvalidArgument(f"layer_normalization has no argument {sorted(kwargs)}.")
     x = ops.convert_to_tensor(x)
+    for p in (x, gamma, beta):
+        if p is not None and (kind := ops.dtype(p)) in dtypes.COMPLEX:
+            raise DTypeError(f"layer_normalization takes real numbers, got {kind}.")
     axes = axes_of(axis if isinstance(axis, int) else list(axis), len(x.shape))
     gamma, beta = (
         _for_axes("layer_normalization", name, None if p is None else ops.convert_to_tensor(p),

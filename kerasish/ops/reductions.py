@@ -131,7 +131,7 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @op(convert="x", real=True)
 def max(
-    x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None
+    x: Any, axis: Axis = None, keepdims: bool = False, initial: float | None = None
 ) -> Any:
     """The greatest number over axes; NaN where there is one.
 
@@ -180,7 +180,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 @op(convert="x", real=True)
 def min(
-    x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None
+    x: Any, axis: Axis = None, keepdims: bool = False, initial: float | None = None
 ) -> Any:
     """The smallest number over axes; NaN where there is one.
 

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, config, dtypes
+from kerasish.backends.shapes import axes_of as normalized_axes
 from kerasish.core.op import op
+from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.contraction import tensordot
 from kerasish.ops.core import cast, saturate_cast, shape
@@ -249,6 +251,8 @@ def resize(
     h, w, _ = axes_of("resize", images, data_format)
     height, width = shape(images)[h], shape(images)[w]
     new_height, new_width = size = tuple(int(n) for n in size)
+    if new_height < 1 or new_width < 1:
+        raise InvalidArgument(f"ops.image.resize: size must be positive, got {size}.")
     # The size of each axis that would keep the proportions with the other axis as it is.
     wanted = ((h, height, width * new_height // new_width),
               (w, width, height * new_width // new_height))
@@ -302,15 +306,22 @@ def scale_and_translate(
             f"ops.image.scale_and_translate: output_shape {tuple(output_shape)} needs the rank of "
             f"images, whose shape is {tuple(images.shape)}."
         )
+    axes = normalized_axes(spatial_dims, rank)
+    if any(unknown_shape(p.shape) not in ((len(axes),), (None,)) for p in (scale, translation)):
+        raise ShapeError(
+            f"ops.image.scale_and_translate: scale and translation need a number for each of "
+            f"spatial_dims {tuple(spatial_dims)}, got the shapes {tuple(scale.shape)} and "
+            f"{tuple(translation.shape)}."
+        )
     dtype = backends.active.dtype_of(images)
     x = as_float(images)
-    for i, axis in enumerate(spatial_dims):
+    for i, axis in enumerate(axes):
         weights = _weights(
             shape(images)[axis], output_shape[axis], cast(scale[i], backends.active.dtype_of(x)),
             cast(translation[i], backends.active.dtype_of(x)), name, antialias,
             backends.active.dtype_of(x),
         )  # fmt: skip
-        x = _along(weights, x, axis % rank - rank)
+        x = _along(weights, x, axis - rank)
     return back_to(x, dtype)
 
 
@@ -366,7 +377,7 @@ def _sample(
     return total
 
 
-@op(convert="inputs", float="coordinates")
+@op(convert="inputs", float="coordinates", real=True)
 def map_coordinates(
     inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0
 ) -> Any:
@@ -409,7 +420,7 @@ def map_coordinates(
     return back_to(squeeze(out, -1), dtype)
 
 
-@op(convert="images", float="transform")
+@op(convert="images", float="transform", real=True)
 def affine_transform(
     images: Any, transform: Any, interpolation: str = "bilinear", fill_mode: str = "constant",
     fill_value: float = 0, data_format: str | None = None,
@@ -488,7 +499,7 @@ def projection(start_points: Any, end_points: Any) -> Any:
     return solve(concatenate([upper, lower], axis=-2), concatenate([u, v], axis=-1))
 
 
-@op(convert="images", float="start_points end_points")
+@op(convert="images", float="start_points end_points", real=True)
 def perspective_transform(
     images: Any, start_points: Any, end_points: Any, interpolation: str = "bilinear",
     fill_value: float = 0, data_format: str | None = None,

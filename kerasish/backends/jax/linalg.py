@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kerasish.errors import InvalidArgument
+
 det = jnp.linalg.det
-inv = jnp.linalg.inv
-_solve = jnp.linalg.solve
 
 
 def _square(x: Any) -> Any:
@@ -20,8 +20,29 @@ def _square(x: Any) -> Any:
     return x
 
 
+def _told(out: Any, what: str, *inputs: Any) -> Any:
+    """The result, unless it is computed now and shows what other engines raise an error for."""
+    if not isinstance(out, jax.core.Tracer) and not jnp.isfinite(out).all() and all(
+        bool(jnp.isfinite(x).all()) for x in inputs
+    ):
+        raise InvalidArgument(what)
+    return out
+
+
+_SINGULAR = "The matrix is singular."
+
+
 def cholesky(x: Any, upper: bool) -> Any:
-    return jnp.linalg.cholesky(_square(x), upper=upper)
+    out = jnp.linalg.cholesky(_square(x), upper=upper)
+    return _told(out, "The matrix is not positive definite.", x)
+
+
+def inv(x: Any) -> Any:
+    return _told(jnp.linalg.inv(x), _SINGULAR, x)
+
+
+def _solve(a: Any, b: Any) -> Any:
+    return _told(jnp.linalg.solve(a, b), _SINGULAR, a, b)
 
 
 def slogdet(x: Any) -> tuple[Any, Any]:
@@ -59,7 +80,8 @@ def _solve_triangular(a: Any, b: Any, lower: bool) -> Any:
     batch = jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a = jnp.broadcast_to(a, (*batch, *a.shape[-2:]))
     b = jnp.broadcast_to(b, (*batch, *b.shape[-2:]))
-    return jax.lax.linalg.triangular_solve(a, b, left_side=True, lower=lower)
+    out = jax.lax.linalg.triangular_solve(a, b, left_side=True, lower=lower)
+    return _told(out, _SINGULAR, a, b)
 
 
 def _pinv(x: Any, rcond: float) -> Any:

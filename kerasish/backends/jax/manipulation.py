@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 from typing import Any
 
@@ -11,12 +12,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerasish.backends.jax.engine import native_dtype
-from kerasish.backends.shapes import check_indices, expand_key, target
+from kerasish.backends.shapes import (
+    axes_of,
+    axis_of,
+    check_block,
+    check_indices,
+    expand_key,
+    section_bounds,
+    target,
+)  # fmt: skip
 from kerasish.errors import InvalidArgument
 
 transpose = jnp.transpose
 swapaxes = jnp.swapaxes
-moveaxis = jnp.moveaxis
 ravel = jnp.ravel
 copy = jnp.copy
 concatenate = jnp.concatenate
@@ -33,6 +41,10 @@ inner = jnp.inner
 outer = jnp.outer
 take = jnp.take
 take_along_axis = jnp.take_along_axis
+
+
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    return jnp.moveaxis(x, axes_of(source, x.ndim), axes_of(destination, x.ndim))
 
 
 def shape(x: Any) -> tuple[int, ...]:
@@ -60,9 +72,10 @@ def _view(x: Any, dtype: str) -> Any:
 
 
 def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
-    if np.ndim(indices_or_sections):
-        indices_or_sections = np.asarray(indices_or_sections)
-    return list(jnp.split(x, indices_or_sections, axis))
+    axis = axis_of(axis, x.ndim)
+    bounds = section_bounds(x.shape[axis], indices_or_sections)
+    before = (builtins.slice(None),) * axis
+    return [x[(*before, builtins.slice(a, b))] for a, b in bounds]
 
 
 def _unstack(x: Any, num: int, axis: int) -> list[Any]:
@@ -75,6 +88,8 @@ def tile(x: Any, repeats: Any) -> Any:
             "repeats is computed in a compiled function, where JAX needs to know the shape of the "
             "result. Give Python integers."
         )
+    if builtins.any(n < 0 for n in np.atleast_1d(repeats)):
+        raise InvalidArgument(f"repeats cannot be negative, got {repeats}.")
     return jnp.tile(x, repeats)
 
 
@@ -106,10 +121,12 @@ def size(x: Any) -> Any:
 
 
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    check_block(inputs.shape, start_indices, shape)
     return jax.lax.dynamic_slice(inputs, start_indices, shape)
 
 
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    check_block(inputs.shape, start_indices, updates.shape)
     return jax.lax.dynamic_update_slice(inputs, updates, start_indices)
 
 

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.special
 
+from kerasish.backends.shapes import check_k
+
 erf = jax.scipy.special.erf
 erfc = jax.scipy.special.erfc
 erfinv = jax.scipy.special.erfinv
@@ -19,6 +21,7 @@ def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
+    check_k(k, x.shape[-1])
     values, indices = jax.lax.top_k(x, k)
     return values, indices
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from kerasish.backends import bodies
 from kerasish.backends.numpy.rules import bessel_i0, choose, make_complex
 from kerasish.backends.numpy.tape import fused
+from kerasish.backends.shapes import axes_of
 from kerasish.dtypes import numpy_dtype
 from kerasish.errors import InvalidArgument
 
@@ -54,7 +56,6 @@ isfinite = np.isfinite
 isinf = np.isinf
 isnan = np.isnan
 lcm = np.lcm
-ldexp = np.ldexp
 left_shift = np.left_shift
 less = np.less
 less_equal = np.less_equal
@@ -185,7 +186,13 @@ _SUM = {
 _HALF = frozenset("eE")
 
 
-def _axes(axis: Any) -> Any:
+def ldexp(x1: Any, x2: Any) -> Any:
+    return np.ldexp(x1, x2) if x2.dtype.kind in "iu" else bodies["ldexp"](x1, x2)
+
+
+def _axes(axis: Any, x: Any) -> Any:
+    if not (x.ndim or axis is None):
+        axes_of(axis, 0)  # NumPy counts a scalar as a vector here
     return tuple(axis) if type(axis) is list else axis
 
 
@@ -195,19 +202,19 @@ def _reducer(function: Any) -> Any:
     def reduce(x: Any, axis: Any, keepdims: bool) -> Any:
         dtype = x.dtype
         if dtype.char in _HALF:
-            wide = function(x.astype(np.float32), axis=_axes(axis), keepdims=keepdims)
+            wide = function(x.astype(np.float32), axis=_axes(axis, x), keepdims=keepdims)
             return wide.astype(dtype)
         if dtype.kind in "biu":
             return function(
-                x, axis=_axes(axis), dtype=_SUM.get(dtype.char, dtype), keepdims=keepdims
+                x, axis=_axes(axis, x), dtype=_SUM.get(dtype.char, dtype), keepdims=keepdims
             )
-        return function(x, axis=_axes(axis), keepdims=keepdims)
+        return function(x, axis=_axes(axis, x), keepdims=keepdims)
 
     return reduce
 
 
 def _plain(function: Any) -> Any:
-    return lambda x, axis, keepdims: function(x, axis=_axes(axis), keepdims=keepdims)
+    return lambda x, axis, keepdims: function(x, axis=_axes(axis, x), keepdims=keepdims)
 
 
 # ufunc.reduce: the same as np.sum, np.prod and np.max, less a Python wrapper.
@@ -236,18 +243,18 @@ def mean(x: Any, axis: Any, keepdims: bool) -> Any:
 
 def max(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
     if initial is None:
-        return np.maximum.reduce(x, axis=_axes(axis), keepdims=keepdims)
+        return np.maximum.reduce(x, axis=_axes(axis, x), keepdims=keepdims)
     if 0 in x.shape:
-        return np.max(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
-    return np.maximum(np.max(x, axis=_axes(axis), keepdims=keepdims), x.dtype.type(initial))
+        return np.max(x, axis=_axes(axis, x), keepdims=keepdims, initial=initial)
+    return np.maximum(np.max(x, axis=_axes(axis, x), keepdims=keepdims), x.dtype.type(initial))
 
 
 def min(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
     if initial is None:
-        return np.minimum.reduce(x, axis=_axes(axis), keepdims=keepdims)
+        return np.minimum.reduce(x, axis=_axes(axis, x), keepdims=keepdims)
     if 0 in x.shape:
-        return np.min(x, axis=_axes(axis), keepdims=keepdims, initial=initial)
-    return np.minimum(np.min(x, axis=_axes(axis), keepdims=keepdims), x.dtype.type(initial))
+        return np.min(x, axis=_axes(axis, x), keepdims=keepdims, initial=initial)
+    return np.minimum(np.min(x, axis=_axes(axis, x), keepdims=keepdims), x.dtype.type(initial))
 
 
 def argmax(x: Any, axis: Any, keepdims: bool) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def svd(x: Any, full_matrices: bool, compute_uv: bool) -> Any:
 def lu_factor(x: Any) -> tuple[Any, Any]:
     """Gauss' elimination with partial pivoting, a column at a time for the whole batch."""
     m, n = x.shape[-2:]
-    a = np.array(x).reshape(-1, m, n)
+    a = np.array(x).reshape(math.prod(x.shape[:-2]), m, n)
     batch = np.arange(len(a))
     pivots = np.empty((len(a), min(m, n)), np.int32)
     for k in range(min(m, n)):
@@ -56,7 +57,7 @@ def lu_factor(x: Any) -> tuple[Any, Any]:
         pivot = a[:, k, k, None]
         a[:, k + 1 :, k] /= np.where(pivot == 0, 1, pivot)
         a[:, k + 1 :, k + 1 :] -= a[:, k + 1 :, k, None] * a[:, k, None, k + 1 :]
-    return a.reshape(x.shape), pivots.reshape(*x.shape[:-2], -1)
+    return a.reshape(x.shape), pivots.reshape(*x.shape[:-2], min(m, n))
 
 
 def _solve_triangular(a: Any, b: Any, lower: bool) -> Any:

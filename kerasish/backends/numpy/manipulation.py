@@ -38,7 +38,6 @@ diag = np.diag
 tril = np.tril
 triu = np.triu
 take = np.take
-take_along_axis = np.take_along_axis
 get_item = getitem
 sort = np.sort
 slice_update = put_block
@@ -86,7 +85,14 @@ def _unstack(x: Any, num: int, axis: int) -> list[Any]:
     return unstacked(x, axis)
 
 
+def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
+    if axis is None:
+        x, indices, axis = np.reshape(x, -1), np.reshape(indices, -1), 0
+    return np.take_along_axis(x, indices, axis)
+
+
 def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
+    axis = None if axis is None else axis_of(axis, x.ndim)
     return np.repeat(x, strip(repeats), axis)
 
 

@@ -42,6 +42,8 @@ def _over_rows(
 ) -> Any:
     """With the axes to normalize over as the last ones."""
     rank = x.ndim
+    if not x.size:
+        return x
     if tuple(axes) == tuple(range(rank - len(axes), rank)):
         return _normalize_rows(x, gamma, beta, len(axes), epsilon, centered)
     others = [a for a in range(rank) if a not in axes]

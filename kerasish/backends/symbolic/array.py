@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from kerasish.backends.shapes import axes_of
+from kerasish.backends.shapes import axes_of, axis_of
 from kerasish.backends.symbolic.engine import Spec, Unknown
 from kerasish.dtypes import COMPLEX
 from kerasish.errors import DTypeError, InvalidArgument, ShapeError
@@ -112,7 +112,15 @@ sum = _prod = _reducer(lambda d: _SUM.get(d, d))
 mean = _reducer(lambda d: d)
 var = std = _reducer(_real)
 all = any = _reducer(lambda d: "bool")
-argmax = argmin = _reducer(lambda d: "int32")
+
+
+def argmax(x: Spec, axis: Any, keepdims: bool) -> Spec:
+    if 0 in (x.shape if axis is None else [x.shape[axis_of(axis, x.ndim)]]):
+        raise ShapeError(f"No value is the greatest or least of none (shape {x.shape}).")
+    return Spec(_reduced(x, axis, keepdims), "int32")
+
+
+argmin = argmax
 
 
 def max(x: Spec, axis: Any, keepdims: bool, initial: Any) -> Spec:

@@ -138,6 +138,8 @@ def convert(x: Any, dtype: str | None = None) -> Spec:
         parts = [convert(leaf, dtype) for leaf in x]
         return Spec((len(parts), *parts[0].shape), parts[0].dtype)
     if hasattr(x, "shape") and hasattr(x, "dtype"):
+        if type(x) is np.ndarray:
+            x = dtypes.host_array(x)
         return Spec(tuple(x.shape), dtype or dtypes.standardize(x.dtype))
     array = dtypes.host_array(x, dtype)
     return Spec(array.shape, array.dtype.name)

@@ -72,7 +72,7 @@ def concatenate(xs: Any, axis: int) -> Spec:
 
 
 def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Spec:
-    a, b = axis_of(axis1, x.ndim), axis_of(axis2, x.ndim)
+    a, b = axes_of((axis1, axis2), x.ndim)
     rows, columns = x.shape[a], x.shape[b]
     count = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
     if Unknown in (type(rows), type(columns)):
@@ -81,7 +81,8 @@ def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Spec:
 
 
 def roll(x: Any, shift: Any, axis: Any) -> Spec:
-    axes_of(axis, x.ndim)
+    for a in [] if axis is None else np.atleast_1d(axis):
+        axis_of(int(a), x.ndim)
     return like(x)
 
 
@@ -96,6 +97,8 @@ def _pad(x: Any, widths: Any, value: Any) -> Spec:
 
 def _view(x: Any, dtype: str) -> Spec:
     old, new = (dtypes.numpy_dtype(d).itemsize for d in (x.dtype, dtype))
+    if old != new and x.shape[-1] * old % new:
+        raise ShapeError(f"{x.shape[-1]} values of {x.dtype} are no whole number of {dtype}.")
     return Spec((*x.shape[:-1], x.shape[-1] * old // new) if old != new else x.shape, dtype)
 
 
@@ -191,6 +194,8 @@ def take_along_axis(x: Any, indices: Any, axis: int | None) -> Spec:
 
 
 def nonzero(x: Any) -> tuple[Spec, ...]:
+    if not x.shape:
+        raise ShapeError("nonzero takes a tensor with axes, got a scalar.")
     return tuple(Spec((Unknown(x.size),), "int32") for _ in x.shape)
 
 

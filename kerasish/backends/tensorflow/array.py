@@ -343,6 +343,8 @@ def any(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _fill(shape: Any, value: Any, dtype: str) -> Any:
+    if "float8" in dtype:  # has no kernel
+        return tf.cast(tf.fill(shape, scalar(value, "float32")), dtype)
     return tf.fill(shape, scalar(value, dtype))
 
 

@@ -57,9 +57,12 @@ def scalar(value: Any, dtype: str) -> Any:
         return tf.cast(value, dtype)
 
 
+_INVALID = tf.errors.InvalidArgumentError | tf.errors.UnimplementedError
+
+
 def explainable(error: Exception) -> bool:
     return isinstance(
-        error, ValueError | TypeError | IndexError | tf.errors.InvalidArgumentError
+        error, ValueError | TypeError | IndexError | _INVALID
     ) and not isinstance(error, NotImplementedError)
 
 
@@ -84,6 +87,8 @@ def cast(x: Any, dtype: str) -> Any:
         return tf.cast(x, dtype)
     if x.dtype.is_complex and not tf.as_dtype(dtype).is_complex:
         x = tf.math.real(x)
+    if "float8" in dtype and not x.dtype.is_floating:  # there is no kernel straight from integers
+        x = tf.cast(x, tf.float32)
     return tf.cast(x, dtype)
 
 

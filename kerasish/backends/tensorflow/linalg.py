@@ -14,13 +14,26 @@ eig = tf.linalg.eig
 eigh = tf.linalg.eigh
 
 
+def _told(out: Any, what: str, *inputs: Any) -> Any:
+    """The result, unless it is computed now and shows what other kernels raise an error for."""
+    def finite(x: Any) -> bool:
+        parts = (tf.math.real(x), tf.math.imag(x)) if x.dtype.is_complex else (x,)
+        return all(bool(tf.reduce_all(tf.math.is_finite(p))) for p in parts)
+
+    if tf.executing_eagerly() and not finite(out) and all(map(finite, inputs)):
+        raise InvalidArgument(what)
+    return out
+
+
 def cholesky(x: Any, upper: bool) -> Any:
-    factor = tf.linalg.cholesky(x)
+    factor = tf.linalg.band_part(tf.linalg.cholesky(x), -1, 0)
+    factor = _told(factor, "The matrix is not positive definite.", x)
     return tf.linalg.adjoint(factor) if upper else factor
 
 
 def slogdet(x: Any) -> tuple[Any, Any]:
-    return tuple(tf.linalg.slogdet(x))
+    sign, size = tf.linalg.slogdet(x)
+    return sign, tf.math.real(size)
 
 
 def qr(x: Any, mode: str) -> tuple[Any, Any]:
@@ -85,4 +98,4 @@ def _solve(a: Any, b: Any) -> Any:
 
 
 def _solve_triangular(a: Any, b: Any, lower: bool) -> Any:
-    return tf.linalg.triangular_solve(a, b, lower=lower)
+    return _told(tf.linalg.triangular_solve(a, b, lower=lower), "The matrix is singular.", a, b)

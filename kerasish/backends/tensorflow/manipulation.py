@@ -157,6 +157,12 @@ def get_item(x: Any, key: Any) -> Any:
     is_array: list[bool] = []
     axis = 0
     for k in items:
+        if _is_mask(k) and not k.shape:  # True is one new place, False none
+            basic.append(tf.newaxis)
+            is_array.append(True)
+            arrays.append((tf.range(tf.cast(k, "int32")), axis))
+            axis += 1
+            continue
         if k is None or isinstance(k, builtins.slice):
             basic.append(tf.newaxis if k is None else k)
             is_array.append(False)
@@ -234,6 +240,7 @@ def _start(inputs: Any, start_indices: Any, block: Any) -> Any:
 
 
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    check_block(inputs.shape, start_indices, [n if isinstance(n, int) else None for n in shape])
     block = tf.cast(shape, "int32")
     return tf.slice(inputs, _start(inputs, start_indices, block), block)
 

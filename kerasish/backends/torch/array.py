@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from kerasish.backends.shapes import axes_of
+from kerasish.backends.shapes import axes_of, axis_of
 from kerasish.backends.torch.engine import device, native_dtype
 
 add = torch.add
@@ -101,7 +101,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 
 def where(condition: Any, x1: Any, x2: Any) -> Any:
-    if x1 is None:
+    if x1 is None and x2 is None:
         return tuple(i.to(torch.int32) for i in torch.where(condition))
     return torch.where(condition if condition.dtype is torch.bool else condition != 0, x1, x2)
 
@@ -182,6 +182,9 @@ def _reducer(function: Callable[..., Any], every: Any = None) -> Callable[..., A
     def reduce(x: Any, axis: Any, keepdims: bool) -> Any:
         if axis is None:
             axis = every
+        elif not x.dim():
+            axes_of(axis, 0)  # torch counts a scalar as a vector here
+            return function(x.unsqueeze(-1), -1, False)
         elif type(axis) is not int and len(axis) == 0:
             # torch takes an empty list for all axes.
             return function(x.unsqueeze(-1), -1, False)
@@ -225,6 +228,7 @@ def _extreme(reduce: Callable[..., Any], choose: Callable[..., Any]) -> Callable
 
 def _where_extreme(function: Callable[..., Any]) -> Callable[..., Any]:
     def index(x: Any, axis: Any, keepdims: bool) -> Any:
+        axis = None if axis is None else axis_of(axis, x.dim())
         if x.dtype is torch.bool:
             x = x.to(torch.uint8)
         return function(x, axis, keepdims).to(torch.int32)

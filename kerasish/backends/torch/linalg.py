@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import torch
+
+from kerasish.errors import InvalidArgument
 
 det = torch.linalg.det
 inv = torch.linalg.inv
@@ -40,11 +43,14 @@ def svd(x: Any, full_matrices: bool, compute_uv: bool) -> Any:
 
 
 def lu_factor(x: Any) -> tuple[Any, Any]:
-    lu, pivots = torch.linalg.lu_factor(x)
+    lu, pivots, _ = torch.linalg.lu_factor_ex(x)  # takes singular ones
     return lu, pivots - 1
 
 
 def _solve_triangular(a: Any, b: Any, lower: bool) -> Any:
+    with contextlib.suppress(RuntimeError):  # values are not known inside a vmap
+        if bool((a.detach().diagonal(dim1=-2, dim2=-1) == 0).any()):
+            raise InvalidArgument("The matrix is singular.")
     return torch.linalg.solve_triangular(a, b, upper=not lower)
 
 

@@ -24,10 +24,8 @@ from kerasish.backends.torch.array import _or_in_int64
 from kerasish.backends.torch.engine import convert, native_dtype
 from kerasish.errors import ShapeError
 
-swapaxes = torch.swapaxes
 ravel = torch.ravel
 copy = torch.clone
-concatenate = torch.cat
 stack = torch.stack
 tril = torch.tril
 triu = torch.triu
@@ -46,7 +44,17 @@ def transpose(x: Any, axes: Any) -> Any:
 
 
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
-    return torch.movedim(x, source, destination)
+    return torch.movedim(x, axes_of(source, x.ndim), axes_of(destination, x.ndim))
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    return x.transpose(axis_of(axis1, x.ndim), axis_of(axis2, x.ndim))
+
+
+def concatenate(xs: Any, axis: int) -> Any:
+    if any(x.dim() != xs[0].dim() for x in xs):  # torch leaves out empty vectors
+        raise ShapeError(f"The tensors differ in rank: {[tuple(x.shape) for x in xs]}.")
+    return torch.cat(xs, axis_of(axis, xs[0].dim()) if xs else axis)
 
 
 def expand_dims(x: Any, axis: Any) -> Any:
@@ -72,7 +80,11 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
 
 def _view(x: Any, dtype: str) -> Any:
-    return x.contiguous().view(native_dtype(dtype))
+    target = native_dtype(dtype)
+    if not x.numel():
+        size = x.shape[-1] * x.dtype.itemsize // target.itemsize
+        return x.new_empty((*x.shape[:-1], size), dtype=target)
+    return x.contiguous().view(target)
 
 
 def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
@@ -96,6 +108,7 @@ def tile(x: Any, repeats: Any) -> Any:
 def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
     if not isinstance(repeats, int):
         repeats = convert(repeats).long()
+    axis = None if axis is None else axis_of(axis, x.ndim)
     return torch.repeat_interleave(x, repeats, axis)
 
 
@@ -106,6 +119,10 @@ def flip(x: Any, axis: Any) -> Any:
 def roll(x: Any, shift: Any, axis: Any) -> Any:
     if axis is None:
         return x.roll(int(np.sum(shift)))
+    for a in np.atleast_1d(axis):
+        axis_of(int(a), x.ndim)
+    if np.size(shift) == 0 or np.size(axis) == 0:
+        return x
     pairs = np.broadcast(shift, axis)
     shifts, axes = zip(*((int(s), int(a)) for s, a in pairs), strict=True)
     return x.roll(shifts, axes)
@@ -162,9 +179,19 @@ def take(x: Any, indices: Any, axis: int | None) -> Any:
 def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
     if axis is None:
         x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
+    axis = axis_of(axis, x.ndim)
     indices = indices.long()
     indices = torch.where(indices < 0, indices + x.shape[axis], indices)
-    return torch.take_along_dim(x, indices, axis)
+    if indices.ndim != x.ndim:
+        raise ShapeError(f"The indices need the {x.ndim} axes of x, got {indices.ndim}.")
+    # Not torch.take_along_dim, which turns an index that is out of range into another.
+    sizes = list(np.broadcast_shapes(*(
+        [1 if a == axis else n for a, n in enumerate(y.shape)] for y in (x, indices)
+    )))
+    x, indices = (
+        y.expand([*sizes[:axis], y.shape[axis], *sizes[axis + 1 :]]) for y in (x, indices)
+    )
+    return x.gather(axis, indices)
 
 
 def nonzero(x: Any) -> tuple[Any, ...]:

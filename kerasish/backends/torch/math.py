@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from kerasish.backends.shapes import check_k
 from kerasish.backends.torch.array import _or_in_int64
 
 erf = torch.erf
@@ -21,11 +22,17 @@ def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 
 @_or_in_int64
 def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
-    if x.dtype is torch.bool:  # has no kernel
-        values, indices = top_k(x.to(torch.uint8), k, sorted)
-        return values.bool(), indices
-    values, indices = torch.topk(x, k, sorted=sorted)
-    return values, indices.to(torch.int32)
+    check_k(k, x.shape[-1])
+    if x.dtype.itemsize > 4 or x.dtype is torch.uint32:
+        indices = x.sort(dim=-1, descending=True, stable=True).indices[..., :k]
+    else:  # torch.topk takes any of equal values: no two keys are equal
+        keys = x.detach().long()
+        if x.is_floating_point():
+            bits = (x.detach().float() + 0.0).view(torch.int32).long()  # +0.0: of -0.0 makes 0.0
+            keys = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+        places = torch.arange(x.shape[-1], device=x.device)
+        indices = torch.topk((keys << 32) - places, k).indices
+    return x.gather(-1, indices), indices.to(torch.int32)
 
 
 def _lowest(dtype: Any) -> Any:

@@ -15,14 +15,27 @@ from kerasish.backends.torch.recurrent import _no_cudnn as _no_cudnn
 
 relu, relu6 = _or_in_int64(torch.relu), _or_in_int64(F.relu6)
 selu, sigmoid = torch.selu, torch.sigmoid
-leaky_relu, elu, celu, silu, glu = F.leaky_relu, F.elu, F.celu, F.silu, F.glu
+leaky_relu, elu, silu, glu = F.leaky_relu, F.elu, F.silu, F.glu
 hard_sigmoid, hard_silu, hard_tanh = F.hardsigmoid, F.hardswish, F.hardtanh
-hard_shrink, soft_shrink, tanh_shrink = F.hardshrink, F.softshrink, F.tanhshrink
+tanh_shrink = F.tanhshrink
 softsign, log_sigmoid = F.softsign, F.logsigmoid
 
 
 def gelu(x: Any, approximate: bool) -> Any:
     return F.gelu(x, approximate="tanh" if approximate else "none")
+
+
+def celu(x: Any, alpha: Any) -> Any:
+    return F.celu(x, alpha) if alpha else bodies["celu"](x, alpha)
+
+
+def hard_shrink(x: Any, threshold: Any) -> Any:
+    return F.hardshrink(x, min(threshold, torch.finfo(x.dtype).max))
+
+
+def soft_shrink(x: Any, threshold: Any) -> Any:
+    within = 0 <= threshold <= torch.finfo(x.dtype).max  # else torch refuses it
+    return F.softshrink(x, threshold) if within else bodies["soft_shrink"](x, threshold)
 
 
 def softplus(x: Any) -> Any:
@@ -59,6 +72,7 @@ def _attention(
     if is_causal and not (mask is None and bias is None):
         past = torch.ones(query.shape[1], key.shape[1], device=query.device).tril().bool()
         mask, is_causal = past if mask is None else mask & past, False
+    bias = bias if bias is None or bias.ndim else bias.reshape(1, 1, 1, 1)
     if mask is not None:
         # Rows without any key are NaN in torch; here they are the mean of the values, as with a
         # query of zero that sees all keys.
