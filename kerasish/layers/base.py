@@ -624,6 +624,8 @@ class Layer(Operation):
         previous_mask = None
         if masking.in_use:
             kwargs, previous_mask = self._pass_masks(names, args, kwargs, tensors)
+        if _holds_tensor(arguments.get("mask")):  # given, it stands for the tensors' own
+            previous_mask = arguments["mask"]
         if _any_symbolic((args, kwargs)):
             return self._call_symbolic(args, kwargs, given, tensors, previous_mask)
         return self._call_eager(args, kwargs, tensors, previous_mask, training)
@@ -724,7 +726,7 @@ class Layer(Operation):
                 if backends.active.owns(x):  # the mean over the samples
                     penalty = self.activity_regularizer(x)
                     self.add_loss(_op("divide")(penalty, _op("shape")(x)[0]))
-        if masking.in_use or type(self).compute_mask is not Layer.compute_mask:
+        if self._may_mask(previous_mask):
             self._set_output_masks(tensors, outputs, previous_mask)
         if not (masking.in_use and masking.any_masked([*args, *tree.flatten(outputs)])):
             self._remember(args, kwargs, compute)
@@ -775,6 +777,12 @@ class Layer(Operation):
             *error.args[1:],
         )
 
+    def _may_mask(self, previous: Any) -> bool:
+        """Whether the outputs may have masks."""
+        return masking.in_use or previous is not None or (
+            type(self).compute_mask is not Layer.compute_mask
+        )
+
     def _set_output_masks(self, tensors: Any, outputs: Any, previous: Any) -> None:
         has_mask = previous is not None and any(m is not None for m in tree.flatten(previous))
         if not has_mask and type(self).compute_mask is Layer.compute_mask:
@@ -822,7 +830,7 @@ class Layer(Operation):
         symbolic.Node(self, args, given, outputs)
         if self.activity_regularizer is not None:
             _Call.losses_used = True
-        if masking.in_use or type(self).compute_mask is not Layer.compute_mask:
+        if self._may_mask(previous_mask):
             self._set_output_masks_symbolic(tensors, outputs, previous_mask)
         return outputs
 

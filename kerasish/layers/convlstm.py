@@ -8,7 +8,7 @@ from kerasish import config, ops
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.layers.convolutional import output_length, sizes
 from kerasish.layers.input_spec import InputSpec
-from kerasish.layers.recurrent import LSTMCell, _WithCell
+from kerasish.layers.recurrent import LSTMCell, _of_cell, _WithCell
 from kerasish.ops.recurrent import _directed, _run, _seen
 
 
@@ -154,7 +154,7 @@ class _ConvLSTM(_WithCell):
             bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
             recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint,
             dropout=dropout, recurrent_dropout=recurrent_dropout, seed=seed,
-            dtype=kwargs.get("dtype"), name="conv_lstm_cell",
+            name="conv_lstm_cell", **_of_cell(kwargs),
         )  # fmt: skip
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful,

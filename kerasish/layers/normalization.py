@@ -220,7 +220,7 @@ class LayerNormalization(_Affine):
     Ba et al. (2016), https://arxiv.org/abs/1607.06450
 
     Args:
-        axis: the axis or axes that are normalized over.
+        axis: the axis or axes that are normalized over, in any order.
         epsilon: added to the variance.
         center, scale: whether to learn an offset (beta) and a scale (gamma).
         beta_initializer, gamma_initializer, beta_regularizer, ...: of these two.
@@ -243,7 +243,7 @@ class LayerNormalization(_Affine):
         super().__init__(**kwargs)
         if not isinstance(axis, int | list | tuple):
             raise DTypeError(f"LayerNormalization takes an int or several, got axis={axis!r}.")
-        self.axis = list(axis) if isinstance(axis, list | tuple) else axis
+        self.axis = sorted(axis) if isinstance(axis, list | tuple) else axis
         self.epsilon = epsilon
         self.rms_scaling = rms_scaling
         self._set_affine(center, scale, beta_initializer, gamma_initializer, beta_regularizer,
@@ -251,8 +251,7 @@ class LayerNormalization(_Affine):
 
     def build(self, input_shape: Any) -> None:
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
-        shape = tuple(input_shape[a] for a in axes)
-        self._add_affine(shape, only_scale=self.rms_scaling)
+        self._add_affine(tuple(input_shape[a] for a in axes), only_scale=self.rms_scaling)
         self._axes = axes[0] if len(axes) == 1 else tuple(axes)
 
     def call(self, inputs: Any) -> Any:
@@ -290,11 +289,11 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any):
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = sorted(axis) if isinstance(axis, list | tuple) else axis
         self.epsilon = epsilon
 
     def build(self, input_shape: Any) -> None:
-        axes = self.axis if isinstance(self.axis, list | tuple) else [self.axis]
+        axes = self.axis if isinstance(self.axis, list) else [self.axis]
         self.scale = self.add_weight(
             name="scale", shape=tuple(input_shape[a] for a in axes), initializer="ones",
             autocast=False,

@@ -677,6 +677,11 @@ _CELL_ARGUMENTS = (
 ).split()
 
 
+def _of_cell(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that a layer's cell has in common with it."""
+    return {k: kwargs[k] for k in ("dtype", "trainable") if k in kwargs}
+
+
 class _WithCell(RNN):
     """A recurrent layer made of one of the cells above, run by a whole-sequence op."""
 
@@ -699,6 +704,12 @@ class _WithCell(RNN):
 
     def _run(self, x: Any, states: Any, mask: Any, training: Any) -> Any:
         cell = self.cell
+        wanted = len(_state_shapes(cell.state_size, None))
+        if len(states) != wanted:
+            raise InvalidArgument(
+                f"Layer {self.name!r} ({type(self).__name__}) has {wanted} state"
+                f"{'s' * (wanted > 1)}, got an initial_state of {len(states)}."
+            )
         if cell.recurrent_dropout and self.use_cudnn is True:
             no_cudnn("it knows no recurrent_dropout")
         if not self._fast(training):
@@ -772,7 +783,7 @@ class SimpleRNN(_WithCell):
             units, activation, use_bias, kernel_initializer, recurrent_initializer,
             bias_initializer, kernel_regularizer, recurrent_regularizer, bias_regularizer,
             kernel_constraint, recurrent_constraint, bias_constraint, dropout, recurrent_dropout,
-            seed, dtype=kwargs.get("dtype"), name="simple_rnn_cell",
+            seed, name="simple_rnn_cell", **_of_cell(kwargs),
         )  # fmt: skip
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll,
@@ -821,8 +832,8 @@ class LSTM(_WithCell):
             units, activation, recurrent_activation, use_bias, kernel_initializer,
             recurrent_initializer, bias_initializer, unit_forget_bias, kernel_regularizer,
             recurrent_regularizer, bias_regularizer, kernel_constraint, recurrent_constraint,
-            bias_constraint, dropout, recurrent_dropout, seed, dtype=kwargs.get("dtype"),
-            name="lstm_cell",
+            bias_constraint, dropout, recurrent_dropout, seed, name="lstm_cell",
+            **_of_cell(kwargs),
         )  # fmt: skip
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll,
@@ -877,7 +888,7 @@ class GRU(_WithCell):
             units, activation, recurrent_activation, use_bias, kernel_initializer,
             recurrent_initializer, bias_initializer, kernel_regularizer, recurrent_regularizer,
             bias_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout,
-            recurrent_dropout, reset_after, seed, dtype=kwargs.get("dtype"), name="gru_cell",
+            recurrent_dropout, reset_after, seed, name="gru_cell", **_of_cell(kwargs),
         )  # fmt: skip
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll,

@@ -13,6 +13,7 @@ from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import DTypeError, InvalidArgument, NotBuilt, NotDefined, ShapeError
 from kerasish.layers.base import Layer
 from kerasish.layers.input_layer import InputLayer
+from kerasish.layers.masking import get_mask, set_mask
 from kerasish.models import graph_config
 from kerasish.models.function import Function, entered
 from kerasish.training.steps import Kept
@@ -154,7 +155,7 @@ class Model(Trainer, Layer):
                 f"{type(self).__name__} defines no call() method. Define call(self, inputs) in it, "
                 "or make the model from symbolic inputs and outputs."
             )
-        outputs = self._run_graph(inputs)
+        outputs = self._run_graph(_masked(inputs, mask))
         # As in Keras, values of one output in a list are handed over bare.
         alone = isinstance(outputs, list | tuple) and len(outputs) == 1
         return outputs[0] if alone and not isinstance(outputs[0], KerasTensor) else outputs
@@ -599,6 +600,22 @@ def _op(name: str) -> Any:
     from kerasish import ops
 
     return getattr(ops, name)
+
+
+def _masked(inputs: Any, mask: Any) -> Any:
+    """The inputs with the masks that a caller gives for them."""
+    if mask is None:
+        return inputs
+
+    def one(x: Any, mask: Any) -> Any:
+        if mask is None or get_mask(x) is mask:
+            return x
+        x = ops.copy(x)  # the caller's own tensor stays as it is
+        set_mask(x, mask)
+        return x
+
+    pairs = zip(tree.flatten(inputs), tree.flatten(mask), strict=False)
+    return tree.pack_sequence_as(inputs, [one(x, m) for x, m in pairs])
 
 
 def _is_functional(args: Any, kwargs: Any) -> bool:

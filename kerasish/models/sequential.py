@@ -10,7 +10,7 @@ from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument
 from kerasish.layers.base import Layer
 from kerasish.layers.input_layer import InputLayer
-from kerasish.models.model import Functional, Model, _Untracked
+from kerasish.models.model import Functional, Model, _masked, _Untracked
 from kerasish.saving import serialization
 
 
@@ -153,6 +153,7 @@ class Sequential(Model):
         self._graph_layers = []
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        inputs = _masked(inputs, mask)
         if self._graph is not None:
             return self._run_graph(inputs)
         for layer in self.layers:

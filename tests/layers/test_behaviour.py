@@ -772,3 +772,74 @@ def test_configs_of_layers_that_write_none():
     assert config["name"] == "scaled" and Scaled.from_config(config).name == "scaled"
     with pytest.raises(NotImplementedError, match=r"\*rest.*get_config"):
         Scaled(3, "relu", 4).get_config()
+
+
+def test_axes_are_normalized_in_their_order_however_they_are_given(backend):
+    a = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    for kind in (keras.layers.LayerNormalization, keras.layers.RMSNormalization):
+        layers = [kind(axis=axis) for axis in ([1, 2], (2, 1), [-1, -2])]
+        outputs = [layer(a) for layer in layers]
+        assert [tuple(w.shape) for layer in layers for w in layer.weights] == (
+            [(3, 4)] * sum(len(layer.weights) for layer in layers)
+        )
+        for y in outputs:
+            np.testing.assert_allclose(host(y), host(outputs[0]), rtol=1e-5)
+
+
+def test_rms_scaling_of_layer_normalization_learns_a_scale_and_is_kept(backend):
+    layer = keras.layers.LayerNormalization(rms_scaling=True, scale=False)
+    layer.build((None, 4))
+    assert [w.name for w in layer.weights] == ["gamma"]
+    assert keras.layers.LayerNormalization.from_config(layer.get_config()).rms_scaling
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "GRU", "LSTM", "ConvLSTM1D"])
+def test_a_recurrent_layer_made_frozen_has_frozen_weights(kind, backend):
+    size = (2,) if kind == "ConvLSTM1D" else ()
+    layer = getattr(keras.layers, kind)(3, *size, trainable=False)
+    layer.build((None, 4, 5, 2) if size else (None, 4, 2))
+    assert not any(w.trainable for w in layer.weights)
+    layer.trainable = True
+    assert len(layer.trainable_weights) == len(layer.weights) == 3
+
+
+def test_states_of_a_wrong_number_are_told(backend):
+    a, state = np.ones((2, 4, 3), "float32"), np.ones((2, 5), "float32")
+    for layer, states in ((keras.layers.LSTM(5), [state]), (keras.layers.LSTM(5), [state] * 3),
+                          (keras.layers.GRU(5), [state] * 2)):
+        with pytest.raises(ValueError, match=f"{layer.name}.*initial_state of {len(states)}"):
+            layer(a, initial_state=states)
+
+
+GIVEN = np.array([[True, True, False, False], [True, False, True, True]])
+
+
+@pytest.mark.parametrize("make", [
+    lambda: keras.layers.GRU(3, return_sequences=True),
+    lambda: keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True)),
+    lambda: keras.layers.BatchNormalization(),
+    lambda: keras.layers.TimeDistributed(keras.layers.Dense(2)),
+    lambda: keras.Sequential([keras.layers.GRU(3, return_sequences=True)]),
+])  # fmt: skip
+def test_a_mask_that_is_given_goes_on_with_the_output(make, backend):
+    a = ops.convert_to_tensor(np.ones((2, 4, 3), "float32"))
+    assert host(get_mask(make()(a, mask=ops.convert_to_tensor(GIVEN)))).tolist() == GIVEN.tolist()
+    assert get_mask(a) is None
+    x, mask = keras.Input((4, 3)), keras.Input((4,), dtype="bool")
+    hidden = keras.layers.SimpleRNN(5, return_sequences=True)(x, mask=mask)
+    model = keras.Model([x, mask], keras.layers.GlobalAveragePooling1D()(hidden))
+    steps = keras.Model([x, mask], hidden)([a, GIVEN])
+    expected = (host(steps) * GIVEN[..., None]).sum(1) / GIVEN.sum(1)[:, None]
+    np.testing.assert_allclose(host(model([a, GIVEN])), expected, rtol=1e-5)
+
+
+def test_a_model_heeds_the_mask_that_it_is_given(backend):
+    a = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    x = keras.Input((4, 3))
+    layer = keras.layers.GRU(3)
+    for model in (keras.Model(x, layer(x)), keras.Sequential([layer])):
+        np.testing.assert_allclose(
+            host(model(a, mask=GIVEN)), host(layer(a, mask=GIVEN)), rtol=1e-5
+        )
+    steps = keras.layers.TimeDistributed(model)(a[None], mask=ops.convert_to_tensor(GIVEN[None]))
+    np.testing.assert_allclose(host(steps)[0], host(layer(a, mask=GIVEN)), rtol=1e-5)
