@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from typing import Any
 
 from kerasish import config, constraints, initializers, ops, random, regularizers
@@ -58,6 +59,17 @@ def _reads(name: str) -> Any:
     return property(lambda self: getattr(self, name))
 
 
+def _equations(rank: int, axes: tuple[int, ...]) -> tuple[str, str]:
+    """The contractions of keys with queries to scores, and of scores with values, for tensors
+    `(batch, ..., heads, features)`; subclasses that compute attention themselves use them."""
+    query = string.ascii_lowercase[:rank]
+    others = iter(string.ascii_lowercase[rank:])
+    key = "".join([next(others) if i in axes else letter for i, letter in enumerate(query)])
+    batch = "".join([query[i] for i in range(rank - 1) if i not in axes])
+    scores = batch + "".join([query[i] for i in axes]) + "".join([key[i] for i in axes])
+    return f"{key},{query}->{scores}", f"{scores},{key}->{query}"
+
+
 class _Projected(Layer):
     """What the multi-head layers share: weights' options and the attention itself."""
 
@@ -66,6 +78,12 @@ class _Projected(Layer):
         _reads, ["_use_bias", "_dropout", "_query_dense", "_key_dense", "_value_dense",
                  "_gate_dense", "_output_dense"]
     )  # fmt: skip
+    (
+        _kernel_initializer, _bias_initializer, _kernel_regularizer, _bias_regularizer,
+        _kernel_constraint, _bias_constraint, _flash_attention,
+    ) = map(_reads, ["kernel_initializer", "bias_initializer", "kernel_regularizer",
+                     "bias_regularizer", "kernel_constraint", "bias_constraint",
+                     "flash_attention"])  # fmt: skip
 
     def _set_weights_options(
         self, use_bias: bool, kernel_initializer: Any, bias_initializer: Any,
@@ -97,7 +115,7 @@ class _Projected(Layer):
             "kernel_regularizer": self.kernel_regularizer,
             "bias_regularizer": self.bias_regularizer,
             "kernel_constraint": self.kernel_constraint, "bias_constraint": self.bias_constraint,
-            "activity_regularizer": self._projection_regularizer,
+            "activity_regularizer": self._activity_regularizer,
         }  # fmt: skip
 
     def _projection(
@@ -169,7 +187,7 @@ class MultiHeadAttention(_Projected):
     ):  # fmt: skip
         super().__init__(**kwargs)
         # Of the projections' outputs; the last of them is the layer's own.
-        self._projection_regularizer = regularizers.get(activity_regularizer)
+        self._activity_regularizer = regularizers.get(activity_regularizer)
         for name, value in (("num_heads", num_heads), ("key_dim", key_dim)):
             if not isinstance(value, int) or value <= 0:
                 raise InvalidArgument(f"MultiHeadAttention needs {name} > 0, got {value!r}.")
@@ -219,6 +237,7 @@ class MultiHeadAttention(_Projected):
         """What attention needs for projected queries of that rank, heads included."""
         if self._attention_axes is None:
             self._attention_axes = tuple(range(1, rank - 2))
+        self._dot_product_equation, self._combine_equation = _equations(rank, self._attention_axes)
         self._dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy, seed=self.seed)
 
     def call(
@@ -256,27 +275,17 @@ class MultiHeadAttention(_Projected):
             if mask is not None:
                 mask = ops.expand_dims(mask, 1) if len(mask.shape) == 3 else mask
             return ops.dot_product_attention(q, k, v, mask=mask), None
-        # Scores in the general form: batch..., heads, target..., source...
-        rank = len(q.shape)
-        axes = self._attention_axes
-        letters = "abcdefghij"
-        n, h = "y", "z"
-        target = [letters[i] for i in range(rank - 2)]
-        source = [c.upper() if i in axes else c for i, c in enumerate(target)]
-        batch = [c for i, c in enumerate(target) if i not in axes]
-        tq = [target[i] for i in axes]
-        sk = [source[i] for i in axes]
-        join = "".join
-        score = f"{join(batch)}{n}{join(tq)}{join(sk)}"
         scaled = ops.multiply(q, 1.0 / math.sqrt(self._key_dim))
-        scores = ops.einsum(f"{join(source)}{n}{h},{join(target)}{n}{h}->{score}", k, scaled)
-        if mask is not None:
-            while len(mask.shape) < len(scores.shape):
-                mask = ops.expand_dims(mask, -(2 * len(axes)) - 1)
-        weights = _masked_softmax(scores, mask, tuple(range(-len(axes), 0)))
+        weights = self._masked_softmax(ops.einsum(self._dot_product_equation, k, scaled), mask)
         used = self._dropout_layer(weights, training=training) if dropping else weights
-        out = ops.einsum(f"{score},{join(source)}{n}{h}->{join(target)}{n}{h}", used, v)
+        out = ops.einsum(self._combine_equation, used, v)
         return out, weights
+
+    def _masked_softmax(self, scores: Any, mask: Any = None) -> Any:
+        n = len(self._attention_axes)
+        while mask is not None and len(mask.shape) < len(scores.shape):
+            mask = ops.expand_dims(mask, -2 * n - 1)
+        return _masked_softmax(scores, mask, tuple(range(-n, 0)))
 
     def compute_mask(
         self, query: Any, value: Any = None, query_mask: Any = None, **_: Any
@@ -286,7 +295,8 @@ class MultiHeadAttention(_Projected):
     def _set_output_masks(self, tensors: Any, outputs: Any, previous: Any) -> None:
         from kerasish.layers.masking import set_mask
 
-        mask = get_mask(tensors["query"])
+        # A subclass may name the inputs of its call otherwise.
+        mask = get_mask(tensors["query"]) if "query" in tensors else None
         first = outputs[0] if isinstance(outputs, tuple) else outputs
         if mask is not None:
             set_mask(first, mask)
@@ -318,7 +328,7 @@ class MultiHeadAttention(_Projected):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(), "output_shape": self._output_shape,
-            "activity_regularizer": regularizers.serialize(self._projection_regularizer),
+            "activity_regularizer": regularizers.serialize(self._activity_regularizer),
         }
 
 
@@ -369,7 +379,7 @@ class GroupedQueryAttention(_Projected):
         seed: Any = None, **kwargs: Any,
     ):  # fmt: skip
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._projection_regularizer = self.activity_regularizer
+        self._activity_regularizer = self.activity_regularizer
         if num_query_heads % num_key_value_heads:
             raise InvalidArgument(
                 f"num_query_heads ({num_query_heads}) must be a multiple of num_key_value_heads "

@@ -280,6 +280,15 @@ class Layer(Operation):
         """Variables of this layer itself, in the order in which they were made."""
         return self._tracked()[0]
 
+    # Layers of other libraries that read and write their own variables use these two names.
+    @property
+    def _trainable_variables(self) -> list[Variable]:
+        return [v for v in self._own_variables() if v._born_trainable]
+
+    @property
+    def _non_trainable_variables(self) -> list[Variable]:
+        return [v for v in self._own_variables() if not v._born_trainable]
+
     @property
     def _layers(self) -> list[Layer]:
         return self._tracked()[1]

@@ -352,7 +352,7 @@ def load_weights(
 
 
 def _saveable(x: Any) -> bool:
-    return hasattr(x, "save_own_variables")
+    return hasattr(x, "save_own_variables") and not isinstance(x, type)
 
 
 def _children(obj: Any) -> Iterator[tuple[str, Any]]:

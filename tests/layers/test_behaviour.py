@@ -843,3 +843,50 @@ def test_a_model_heeds_the_mask_that_it_is_given(backend):
         )
     steps = keras.layers.TimeDistributed(model)(a[None], mask=ops.convert_to_tensor(GIVEN[None]))
     np.testing.assert_allclose(host(steps)[0], host(layer(a, mask=GIVEN)), rtol=1e-5)
+
+
+def test_a_subclass_of_multi_head_attention_computes_by_its_parts(backend):
+    class Additive(L.MultiHeadAttention):
+        def call(self, stream, bias, stream_mask=None):
+            q, k, v = (dense(stream) for dense in (
+                self._query_dense, self._key_dense, self._value_dense
+            ))  # fmt: skip
+            scores = keras.ops.einsum(self._dot_product_equation, k, q) / self._key_dim**0.5
+            weights = self._masked_softmax(scores + bias, stream_mask)
+            return self._output_dense(keras.ops.einsum(self._combine_equation, weights, v))
+
+    layer = Additive(2, 4, kernel_initializer="he_normal")
+    x = np.random.default_rng(0).standard_normal((2, 5, 6)).astype("float32")
+    layer.build(x.shape, x.shape)
+    plain = L.MultiHeadAttention(2, 4)
+    plain(x, x)
+    plain.set_weights(layer.get_weights())
+    mask = np.tril(np.ones((1, 5, 5), bool))
+    np.testing.assert_allclose(
+        host(layer(x, 0.0, mask)), host(plain(x, x, attention_mask=mask)), atol=1e-5
+    )
+    assert layer._kernel_initializer.get_config() == layer.kernel_initializer.get_config()
+
+
+def test_layers_that_read_their_own_variables_by_keras_names(tmp_path):
+    @keras.saving.register_keras_serializable("tests")
+    class Turned(L.Layer):
+        part = L.Dense  # a class of layers is no layer
+
+        def build(self, shape):
+            self.part = L.Dense
+            self.count = self.add_weight(shape=(), trainable=False, initializer="ones")
+            self.gain = self.add_weight(shape=(2,), initializer="ones")
+
+        def call(self, x):
+            return x * self.gain + self.count
+
+        def load_own_variables(self, store):
+            for i, v in enumerate(self._trainable_variables + self._non_trainable_variables):
+                v.assign(store[str(i)])
+
+    model = keras.Sequential([keras.Input((2,)), Turned()])
+    model.set_weights([np.array([3.0, 4.0]), np.array(5.0)])
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(host(again(np.ones((1, 2)))), [[8.0, 9.0]])
