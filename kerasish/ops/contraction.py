@@ -219,7 +219,7 @@ def cross(
     if axis is not None:
         axisa = axisb = axisc = axis
     x1, x2 = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
-    sizes = x1.shape[-1], x2.shape[-1]
+    sizes = unknown_shape((x1.shape[-1], x2.shape[-1]))
     if not {*sizes} <= {2, 3, None}:  # one that is unknown must be 3
         raise ShapeError(f"cross: vectors have 2 or 3 components, got {sizes[0]} and {sizes[1]}.")
 

@@ -112,7 +112,7 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     """
 
 
-@op(convert="inputs start_indices")
+@op
 def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Any:
     """A block of `inputs`, at a place that may be computed.
 
@@ -120,12 +120,26 @@ def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Any:
         inputs: a tensor.
         start_indices: one integer for each axis; those below 0 count from the end. A block that
             would reach over an end lies at it, as in XLA.
-        shape: the size of the block along each axis.
+        shape: the size of the block along each axis; -1 takes all up to the end.
 
     >>> import kerasish as keras
     >>> keras.ops.slice([[1, 2, 3], [4, 5, 6]], (0, 1), (2, 2)).tolist()
     [[2, 3], [5, 6]]
     """
+    if not isinstance(shape, int) and any(isinstance(n, int) and n == -1 for n in shape):
+        inputs = ops.convert_to_tensor(inputs)
+        ends = [0 if isinstance(a, int) and a < 0 else n
+                for a, n in zip(start_indices, ops.shape(inputs), strict=True)]  # fmt: skip
+        shape = [
+            end - a if isinstance(n, int) and n == -1 else n
+            for a, n, end in zip(start_indices, shape, ends, strict=True)
+        ]
+    return _slice(inputs, start_indices, shape)
+
+
+@op(convert="inputs start_indices")
+def _slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Any:
+    """`slice` with all sizes told."""
 
 
 # Writing: each gives a new tensor

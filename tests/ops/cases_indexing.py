@@ -44,6 +44,7 @@ case("nonzero", bools(7), ref=np.nonzero, symbolic=False)
 
 case("slice", x(4, 5), (1, 2), (2, 3), ref=lambda a, s, n: a[1:3, 2:5])
 case("slice", x(4, 5), (-2, 4), (2, 3), ref=lambda a, s, n: a[2:4, 2:5])
+case("slice", x(4, 5), [1, -2], [-1, -1], ref=lambda a, s, n: a[1:, -2:])
 case("slice", x(5), [-9], (2,), ref=lambda a, s, n: a[:2])
 case("slice", x(4), ints(1, high=3), (2,), ref=lambda a, s, n: a[s[0] : s[0] + 2])
 

@@ -99,4 +99,6 @@ def test_halves_stay_halves(name, dtype, backend):
 
 
 def test_a_size_that_is_unknown_may_fit():
-    assert ops.view_as_complex(keras.KerasTensor((3, None))).shape == (3,)
+    unknown = keras.KerasTensor((3, None))
+    assert ops.view_as_complex(unknown).shape == (3,)
+    assert ops.cross(unknown, np.ones((2,))).shape == (3, 3)

@@ -74,8 +74,8 @@ def _view(x: Any, dtype: str) -> Any:
 def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
     axis = axis_of(axis, x.ndim)
     bounds = section_bounds(x.shape[axis], indices_or_sections)
-    before = (builtins.slice(None),) * axis
-    return [x[(*before, builtins.slice(a, b))] for a, b in bounds]
+    before = (slice(None),) * axis
+    return [x[(*before, slice(a, b))] for a, b in bounds]
 
 
 def _unstack(x: Any, num: int, axis: int) -> list[Any]:
@@ -120,7 +120,7 @@ def size(x: Any) -> Any:
     return np.int32(x.size)  # known while a function is traced, so good for shapes
 
 
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     check_block(inputs.shape, start_indices, shape)
     return jax.lax.dynamic_slice(inputs, start_indices, shape)
 

@@ -104,7 +104,7 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     return tuple(i.astype(np.int32) for i in np.nonzero(x))
 
 
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     check_block(inputs.shape, start_indices, shape)
     return inputs[rules.block(inputs, start_indices, shape)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any
 
@@ -113,7 +112,7 @@ def unstack(x: Any, num: int | None, axis: int) -> list[Spec]:
     return [part] * (size if num is None else num)
 
 
-def _sliced(k: builtins.slice, size: int) -> int:
+def _sliced(k: slice, size: int) -> int:
     def count(n: int) -> int:
         return len(range(*k.indices(n)))
 
@@ -130,7 +129,7 @@ def get_item(x: Any, key: Any) -> Spec:
     is_array: list[bool] = []
     first, axis = None, 0
     for k in items:
-        if k is None or isinstance(k, builtins.slice):
+        if k is None or isinstance(k, slice):
             sizes.append(1 if k is None else _sliced(k, x.shape[axis]))
             is_array.append(False)
         else:
@@ -207,7 +206,7 @@ def _known(sizes: Any) -> list[Any]:
     return [None if type(n) is Unknown else n for n in sizes]
 
 
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Spec:
+def _slice(inputs: Any, start_indices: Any, shape: Any) -> Spec:
     _check_block(inputs, start_indices, shape)
     return Spec(shape, inputs.dtype)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import numpy as np
@@ -89,8 +88,8 @@ def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
             section_bounds(size, indices_or_sections)  # says what is wrong in our words
         return tf.split(x, indices_or_sections, axis)
     bounds = section_bounds(size, indices_or_sections)
-    before = (builtins.slice(None),) * axis
-    return [x[(*before, builtins.slice(start, stop))] for start, stop in bounds]
+    before = (slice(None),) * axis
+    return [x[(*before, slice(start, stop))] for start, stop in bounds]
 
 
 def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Any:
@@ -163,13 +162,13 @@ def get_item(x: Any, key: Any) -> Any:
             arrays.append((tf.range(tf.cast(k, "int32")), axis))
             axis += 1
             continue
-        if k is None or isinstance(k, builtins.slice):
+        if k is None or isinstance(k, slice):
             basic.append(tf.newaxis if k is None else k)
             is_array.append(False)
             axis += 1
             continue
         for part in tf.unstack(tf.where(k), axis=1) if _is_mask(k) else [k]:
-            basic.append(builtins.slice(None))
+            basic.append(slice(None))
             is_array.append(True)
             arrays.append((tf.cast(tf.convert_to_tensor(part), "int32"), axis))
             axis += 1
@@ -239,7 +238,7 @@ def _start(inputs: Any, start_indices: Any, block: Any) -> Any:
     return tf.clip_by_value(tf.where(start < 0, start + sizes, start), 0, sizes - block)
 
 
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     check_block(inputs.shape, start_indices, [n if isinstance(n, int) else None for n in shape])
     block = tf.cast(shape, "int32")
     return tf.slice(inputs, _start(inputs, start_indices, block), block)

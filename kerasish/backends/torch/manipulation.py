@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import numpy as np
@@ -92,9 +91,9 @@ def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
     if isinstance(indices_or_sections, int) and indices_or_sections > 0 and x.shape[axis]:
         section_bounds(x.shape[axis], indices_or_sections)
         return list(x.split(x.shape[axis] // indices_or_sections, axis))
-    before = (builtins.slice(None),) * axis
+    before = (slice(None),) * axis
     bounds = section_bounds(x.shape[axis], indices_or_sections)
-    return [x[(*before, builtins.slice(start, stop))] for start, stop in bounds]
+    return [x[(*before, slice(start, stop))] for start, stop in bounds]
 
 
 def _unstack(x: Any, num: int, axis: int) -> list[Any]:
@@ -147,17 +146,17 @@ def get_item(x: Any, key: Any) -> Any:
     arrays = any(is_array_index(k) for k in items)
     out, axis = [], 0
     for k in items:
-        if isinstance(k, builtins.slice) and (k.step or 1) < 0:
+        if isinstance(k, slice) and (k.step or 1) < 0:
             n = x.shape[axis]
             places = range(*k.indices(n))
             x = x.flip(axis)  # place i is now n - 1 - i
-            k = builtins.slice(0, 0)
+            k = slice(0, 0)
             if places:
-                k = builtins.slice(n - 1 - places[0], n - places[-1], -places.step)
+                k = slice(n - 1 - places[0], n - places[-1], -places.step)
         elif is_array_index(k):
             k = convert(k)
             k = k if k.dtype is torch.bool else k.long()
-        elif arrays and k is not None and not isinstance(k, builtins.slice):
+        elif arrays and k is not None and not isinstance(k, slice):
             k = torch.tensor([int(k)], device=x.device)
         out.append(k)
         axis += axes_taken(k)
@@ -201,7 +200,7 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     return tuple(i.int() for i in torch.nonzero(x, as_tuple=True))
 
 
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     check_block(inputs.shape, start_indices, shape)
     return inputs[block_key(inputs.shape, start_indices.tolist(), shape)]
 
