@@ -228,7 +228,7 @@ def resize(
         antialias: whether to widen the kernel when an axis becomes smaller.
         crop_to_aspect_ratio: whether to cut the images in the middle, so that they keep their
             proportions.
-        pad_to_aspect_ratio: whether to pad them for the same end.
+        pad_to_aspect_ratio: whether to pad them for the same end, by as much on either side.
         fill_mode: `"constant"`.
         fill_value: what to pad with.
         data_format: `"channels_last"` or `"channels_first"`; `config.image_data_format()` by
@@ -266,7 +266,7 @@ def resize(
         widths: list[Any] = [(0, 0)] * len(x.shape)
         for axis, n, other in wanted:
             more = larger(0, other - n)
-            widths[axis] = (more // 2, more - more // 2)
+            widths[axis] = (more // 2, more // 2)  # evenly: an odd pixel is left out
         x = _pad(x, widths, fill_value)
     if interpolation == "nearest":
         return _resize(x, size, (h, w), interpolation, antialias)

@@ -74,6 +74,9 @@ case("image.resize", x(5, 9, 3), (4, 4), crop_to_aspect_ratio=True,
 case("image.resize", x(2, 4, 8, 3), (4, 4), pad_to_aspect_ratio=True, fill_value=2.0,
      ref=lambda a, size, pad_to_aspect_ratio, fill_value: _resize(
          np.pad(a, ((0, 0), (2, 2), (0, 0), (0, 0)), constant_values=2.0), size))
+case("image.resize", x(4, 7, 1), (4, 4), pad_to_aspect_ratio=True,
+     ref=lambda a, size, pad_to_aspect_ratio: _resize(
+         np.pad(a, ((1, 1), (0, 0), (0, 0))), size))  # 3 are missing: 1 on each side
 
 
 def _scale_and_translate(a, shape, scale, shift, axes, method, antialias=True):
