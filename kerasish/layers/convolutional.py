@@ -275,6 +275,10 @@ class _ConvTranspose(_Conv):
         )
         if not isinstance(filters, int) or filters <= 0:
             raise InvalidArgument(f"{type(self).__name__} needs filters > 0, got {filters!r}.")
+        if self.padding == "causal":
+            raise InvalidArgument(
+                f"{type(self).__name__}: padding must be 'valid' or 'same', got 'causal'."
+            )
         self.filters = filters
         self.output_padding = None if output_padding is None else (
             sizes(output_padding, self.dims, "output_padding", zero=True)

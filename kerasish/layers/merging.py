@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from kerasish import ops
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 from kerasish.layers.base import Layer
 
 
@@ -226,9 +226,9 @@ class Dot(Layer):
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
-        if not isinstance(axes, int | list | tuple) or (
-            not isinstance(axes, int) and len(axes) != 2
-        ):
+        if not isinstance(axes, int | list | tuple):
+            raise DTypeError(f"Dot takes an axis, or a list of two, got axes={axes!r}.")
+        if not isinstance(axes, int) and len(axes) != 2:
             raise InvalidArgument(f"Dot takes one axis or two, got axes={axes!r}.")
         self.axes = axes
         self.normalize = normalize

@@ -405,6 +405,8 @@ class UpSampling1D(_UpSampling):
     _keeps_dtype = True
 
     def __init__(self, size: int = 2, **kwargs: Any):
+        if not isinstance(size, int):
+            raise DTypeError(f"UpSampling1D takes an int, got size={size!r}.")
         super().__init__(size, "channels_last", **kwargs)
         self.size = size  # type: ignore[assignment]
 

@@ -228,6 +228,7 @@ WRONG = [
     "Bidirectional(3)", "LSTM(3, use_cudnn='bad')", "TextVectorization(ngrams='a')",
     "MultiHeadAttention(2, 2, attention_axes='a')", "Dense(0)", "Conv2D(4, 3, groups=3)",
     "Embedding(0, 3)", "Concatenate()(np.ones((2, 3)))", "AdditiveAttention()(np.ones((2, 3, 4)))",
+    "UpSampling1D('a')", "Dot(axes='a')", "Dot(axes=(1, 2, 3))", "Conv1DTranspose(2, 3, padding='causal')",
     "GroupNormalization(0)(np.ones((2, 4)))", "Cropping2D(5)(np.ones((1, 4, 4, 1)))",
 ]  # fmt: skip
 
