@@ -99,7 +99,9 @@ def _promote(values: list[Any], kind: str) -> list[Any]:
     kinds = [
         type(x) if type(x) in _SCALARS else active.dtype_of(x) for x in values if x is not None
     ]
-    target = dtypes.result_type(*kinds, float) if kind == "float" else dtypes.result_type(*kinds)
+    target = dtypes.result_type(*kinds, *([float] if kind in ("float", "double") else []))
+    if kind == "double" and kinds == ["int64"]:
+        target = "float64"
     if kind == "number" and target == "bool":
         target = "int32"
     return [
@@ -114,20 +116,21 @@ def _promote(values: list[Any], kind: str) -> list[Any]:
 def op(fn: F) -> F: ...
 @overload
 def op(
-    *, convert: str = "", float: str = "", common: str = "", number: str = "", like: str = "",
-    wide: bool = False, real: bool = False, rank: int = 0,
+    *, convert: str = "", float: str = "", double: str = "", common: str = "", number: str = "",
+    like: str = "", wide: bool = False, real: bool = False, rank: int = 0,
 ) -> Callable[[F], F]: ...
 
 
 def op(
-    fn: Any = None, *, convert: str = "", float: str = "", common: str = "", number: str = "",
-    like: str = "", wide: bool = False, real: bool = False, rank: int = 0,
+    fn: Any = None, *, convert: str = "", float: str = "", double: str = "", common: str = "",
+    number: str = "", like: str = "", wide: bool = False, real: bool = False, rank: int = 0,
 ) -> Any:  # fmt: skip
     """Makes a function an op. Each option names arguments, separated by spaces.
 
     Args:
         convert: made tensors, their dtype kept.
         float: made tensors and promoted together with the float type: integers become floatx.
+        double: the same, but that int64 becomes float64, as Keras has it in a few ops.
         common: made tensors and promoted to their common dtype.
         number: the same, with bools counted as int32.
         like: made tensors of the first argument's dtype.
@@ -140,8 +143,8 @@ def op(
     """
     if fn is None:
         return lambda fn: op(
-            fn, convert=convert, float=float, common=common, number=number, like=like, wide=wide,
-            real=real, rank=rank,
+            fn, convert=convert, float=float, double=double, common=common, number=number,
+            like=like, wide=wide, real=real, rank=rank,
         )
     name = fn.__name__
     parameters = list(inspect.signature(fn).parameters.values())
@@ -153,8 +156,8 @@ def op(
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
         wrapper = _variadic(fn, name)
     else:
-        kinds = {"convert": convert, "common": common, "float": float, "number": number,
-                 "like": like}  # fmt: skip
+        kinds = {"convert": convert, "common": common, "float": float, "double": double,
+                 "number": number, "like": like}  # fmt: skip
         wrapper = _positional(fn, name, parameters, kinds, real, rank)
     wrapper.op_name = name  # type: ignore[attr-defined]
     return wrapper
@@ -252,8 +255,11 @@ def _positional(
                 values[i] = tensor(values[i])
         for i in lists["convert"]:
             values[i] = [tensor(x) for x in values[i]]
-        for kind in ("common", "float", "number"):
+        for kind in ("common", "float", "double", "number"):
             if group := groups[kind]:
+                given = {values[i] is not None for i in group}
+                if len(given) > 1 and public and needed.isdisjoint(group):
+                    raise KindError(f"{', '.join(names[i] for i in group)} go together.")
                 promoted = _promote([values[i] for i in group], kind)
                 for i, x in zip(group, promoted, strict=True):
                     values[i] = x
@@ -358,15 +364,16 @@ def _checks(
 ) -> tuple[list[str], bool]:
     """What tells that all arrays are tensors of the right dtype already and the rest is plain,
     and whether the arrays are two operands, of which one may be a number."""
-    together = groups["common"] or groups["float"] or groups["number"]
-    strict = bool(groups["float"] or groups["number"])
+    floats = groups["float"] or groups["double"]
+    together = groups["common"] or floats or groups["number"]
+    strict = bool(floats or groups["number"])
     arrays = sorted({*groups["convert"], *together})
     checks = [f"type(a{i}) in native" for i in arrays[:1]]
     checks += [
         f"type(a{i}) in native" if i in needed else f"(a{i} is None or type(a{i}) in native)"
         for i in arrays[1:]
     ]
-    checks += [f"a{i} is not None" for i in together[:1] if i not in needed]
+    checks += [f"a{i} is not None" for i in together if together[0] not in needed]
     if len(together) > 1:
         head, *others = together
         checks += [

@@ -253,7 +253,7 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return ops.sum(diagonal(x, offset, axis1, axis2), axis=-1)
 
 
-@op(float="x", real=True)
+@op(double="x", real=True)
 def corrcoef(x: Any) -> Any:
     """The correlation coefficients of the rows of a matrix with each other.
 

@@ -63,7 +63,7 @@ def _of_numbers(name: Any, x: Any) -> str:
     """The dtype's name; strings are no target, but for what holds them already."""
     name = dtypes.standardize(name)
     if name == "string" and dtypes.standardize(getattr(x, "dtype", "bool")) != name:
-        raise DTypeError(f"ops.cast: tensors hold numbers, got the dtype {name!r}.")
+        raise DTypeError(f"Cannot make a tensor of the dtype {name!r}: tensors hold numbers.")
     return name
 
 
@@ -247,7 +247,7 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
     """
     if x is None:
         raise KindError("ops.saturate_cast: x must be an array, got None.")
-    return _clip_and_cast(x, dtypes.standardize(dtype))
+    return _clip_and_cast(x, _of_numbers(dtype, x))
 
 
 @op(convert="variable")

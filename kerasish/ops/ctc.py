@@ -75,7 +75,12 @@ def ctc_loss(
     target, target_length, output_length = (
         cast(x, "int32") for x in (target, target_length, output_length)
     )
-    return _ctc_loss(target, output, target_length, output_length, mask_index)
+    return _ctc_loss(target, _float32(output), target_length, output_length, mask_index)
+
+
+def _float32(x: Any) -> Any:
+    """Halves as float32, which sums of many log-probabilities need: these stay so, as in Keras."""
+    return cast(x, "float32") if dtype(x) in ("float16", "bfloat16") else x
 
 
 @op
@@ -146,7 +151,7 @@ def ctc_decode(
         raise ShapeError(
             f"ops.ctc_decode takes logits (batch, steps, classes), got {describe(inputs)}."
         )
-    lengths = cast(sequence_lengths, "int32")
+    inputs, lengths = _float32(inputs), cast(sequence_lengths, "int32")
     if strategy == "greedy":
         return _greedy(inputs, lengths, merge_repeated, mask_index)
     if strategy == "beam_search":

@@ -145,7 +145,7 @@ def rsqrt(x: Any) -> Any:
     return reciprocal(sqrt(x))
 
 
-@op(float="x", real=True)
+@op(double="x", real=True)
 def cbrt(x: Any) -> Any:
     """The real cube root, also of negative numbers.
 
@@ -267,7 +267,7 @@ def log1p(x: Any) -> Any:
     """
 
 
-@op(float="x", real=True)
+@op(double="x", real=True)
 def i0(x: Any) -> Any:
     """The modified Bessel function of the first kind, of order 0.
 

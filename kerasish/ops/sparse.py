@@ -17,7 +17,7 @@ import numpy as np
 from kerasish import backends, dtypes, ops
 from kerasish.backends.shapes import axes_of, axis_of, expand_key, resolve, target
 from kerasish.core.op import describe
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import BackendError, InvalidArgument, ShapeError
 
 _ZERO_STAYS_ZERO = """
 abs absolute arcsin arcsinh arctan arctanh cbrt ceil celu conj conjugate copy deg2rad elu erf
@@ -121,15 +121,15 @@ for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
 
 @_form("digitize")
 def _digitize(x: Any, bins: Any) -> Any:
-    """Sparse where zero lies below the first edge, as it does for sure for edges of the host."""
-    if len(bins) and not _is_tensor(bins) and np.min(bins) > 0:
+    """Sparse where zero lies below the first edge, if the edges are known."""
+    try:
+        bins = backends.to_host(bins)
+    except (TypeError, BackendError):  # they are computed in a compiled function
+        pass
+    if isinstance(bins, np.ndarray | list | tuple) and len(bins) and np.min(bins) > 0:
         indices, values = _single(x)
         return backends.active.sparse(indices, ops.digitize(values, bins), ops.shape(x))
     return ops.digitize(_to_dense(x), bins)
-
-
-def _is_tensor(x: Any) -> bool:
-    return backends.active.owns(x) and not isinstance(x, np.ndarray)
 
 
 # Arithmetic

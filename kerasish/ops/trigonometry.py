@@ -196,7 +196,7 @@ def sinc(x: Any) -> Any:
     return where(equal(x, 0), 1.0, divide(sin(y), y))
 
 
-@op(float="x")
+@op(double="x")
 def deg2rad(x: Any) -> Any:
     """Degrees as radians.
 
@@ -210,7 +210,7 @@ def deg2rad(x: Any) -> Any:
     return multiply(x, math.pi / 180)
 
 
-@op(float="x")
+@op(double="x")
 def rad2deg(x: Any) -> Any:
     """Radians as degrees.
 

@@ -1,8 +1,8 @@
 """The dtype of every op's result for every dtype of its arguments: one table for all backends.
 
 The rules are Keras'; where Keras' own backends differ among themselves, or from its table of
-promotion (int64 arguments that give float64 in a few ops, uint64 ones that give uint32), the table
-holds here too. What a row calls its op with is the op's first row in the case tables, its float
+promotion (uint64 arguments that give uint32), or lose what an op is for (normalizations and
+convolutions of integers, which it rounds to integers), the table holds here too. What a row calls its op with is the op's first row in the case tables, its float
 arrays (the integer ones, where it has none) cast to the dtype.
 """
 
@@ -27,6 +27,8 @@ FEW["jax"] = FEW["tensorflow"]
 RULES = {
     "same": lambda d: d,
     "float": lambda d: d if d in FLOATS else "float32",
+    "double": lambda d: d if d in FLOATS else "float64" if d == "int64" else "float32",
+    "loss": lambda d: "float64" if d == "float64" else "float32",
     "number": lambda d: "int32" if d == "bool" else d,
     "product": lambda d: "int32" if d == "int8" else d,
     "sum": lambda d: {"bool": "int32", "int8": "int32", "int16": "int32", "uint8": "uint32",
@@ -51,17 +53,19 @@ vstack where zeros_like
 """,
     "float": """
 adaptive_average_pool arccos arccosh arcsin arcsinh arctan arctan2 arctanh average average_pool
-batch_normalization binary_crossentropy categorical_crossentropy cbrt cdist ceil celu corrcoef
-correlate cos cosh ctc_loss deg2rad divide divide_no_nan dot_product_attention elu erf erfc
+batch_normalization binary_crossentropy categorical_crossentropy cdist ceil celu
+correlate cos cosh divide divide_no_nan dot_product_attention elu erf erfc
 erfinv exp exp2 expm1 fabs fft fft2 floor gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh
-heaviside histogram hypot i0 ifft2 image.sobel_edges image.ssim irfft istft layer_normalization
+heaviside histogram hypot ifft2 image.sobel_edges image.ssim irfft istft layer_normalization
 ldexp leaky_relu log log10 log1p log2 log_sigmoid log_softmax logaddexp logaddexp2 logsumexp
 mean median mod moments nanmean nanmedian nanpercentile nanquantile nanstd nanvar nextafter norm
-normalize percentile power psnr quantile rad2deg reciprocal rfft rms_normalization rsqrt selu
+normalize percentile power psnr quantile reciprocal rfft rms_normalization rsqrt selu
 sigmoid silu sin sinc sinh soft_shrink softmax softplus softsign
 sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax sqrt squareplus std stft tan
 tanh tanh_shrink threshold trapezoid var
 """,
+    "double": "cbrt corrcoef deg2rad i0 rad2deg",
+    "loss": "ctc_loss",
     "number": """
 clip cross cumprod cumsum floor_divide fmod fold nancumprod nancumsum negative ptp relu relu6
 segment_prod segment_sum select sign square subtract
@@ -79,7 +83,7 @@ nanargmin nonzero searchsorted size
     "float32": "multi_hot one_hot",
     "complex": "polar view_as_complex",
     "same int32": "top_k",
-    "int32 float": "ctc_decode",
+    "int32 loss": "ctc_decode",
 }
 ON_INTEGERS = {
     "same": "bitwise_and bitwise_not bitwise_or bitwise_xor",

@@ -94,6 +94,7 @@ def tile(x: Any, repeats: Any) -> Any:
 
 
 def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
+    axis = None if axis is None else axis_of(axis, x.ndim)
     return jnp.repeat(x, np.asarray(repeats), axis)
 
 

@@ -258,11 +258,11 @@ def min(x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
 
 
 def argmax(x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.argmax(x, axis=axis, keepdims=keepdims).astype(np.int32)
+    return np.argmax(x, axis=_axes(axis, x), keepdims=keepdims).astype(np.int32)
 
 
 def argmin(x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.argmin(x, axis=axis, keepdims=keepdims).astype(np.int32)
+    return np.argmin(x, axis=_axes(axis, x), keepdims=keepdims).astype(np.int32)
 
 
 def _cumsum(x: Any, axis: int) -> Any:

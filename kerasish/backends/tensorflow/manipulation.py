@@ -108,6 +108,7 @@ def _unstack(x: Any, num: int, axis: int) -> list[Any]:
 
 
 def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
+    axis = None if axis is None else axis_of(axis, len(x.shape))
     if x.dtype == tf.uint16:  # has no kernel
         return tf.cast(tf.repeat(tf.cast(x, tf.int32), repeats, axis), tf.uint16)
     return tf.repeat(x, repeats, axis)

@@ -38,7 +38,7 @@ _DTYPES = {
     if hasattr(torch, name)
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-WIDE = frozenset(("_ctc_loss", "_ctc_decode", "ctc_loss", "ctc_decode", "cdist", "_resize"))
+WIDE = frozenset(("cdist", "_resize"))
 is_tensor = torch.is_tensor
 
 
