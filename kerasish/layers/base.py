@@ -100,6 +100,12 @@ class Layer(Operation):
     _changes = 0
     """How often the layer became another: quantized, with LoRA, of another policy."""
 
+    _in_pipelines = False
+    """Whether it may be a step of a `tf.data` pipeline, whichever engine is active."""
+
+    _weights_tell = False
+    """Whether `trainable` was set, which freezes each weight: one within may be thawed again."""
+
     _keeps_dtype = False
     """Whether integers come out as integers, as they do of layers that only move values."""
 
@@ -325,7 +331,7 @@ class Layer(Operation):
         found: list[Variable] = []
 
         def visit(layer: Layer) -> None:
-            if layer._trainable:
+            if layer._trainable or (layer._weights_tell and layer is not self):
                 variables, layers, _ = parts[id(layer)]
                 found.extend([v for v in variables if v.trainable])
                 for inner in layers:
@@ -368,6 +374,7 @@ class Layer(Operation):
         """Freezes or thaws this layer, its weights and the layers in it."""
         for layer in self._flatten_layers():
             layer._trainable = bool(value)
+            layer._weights_tell = True
             for v in layer._own_variables():
                 if getattr(v, "_made_trainable", v.trainable):
                     v._made_trainable = True
@@ -672,9 +679,12 @@ class Layer(Operation):
                 return x
             if hasattr(kind, "_is_variable"):
                 return one(x.value)
-            if isinstance(x, np.ndarray | np.generic) or backends.owner(x) is not None:
-                if isinstance(x, np.ndarray) and x.dtype.kind in "OUS":
-                    return x
+            owner = None if isinstance(x, np.ndarray | np.generic) else backends.owner(x)
+            if owner is not None and owner.dtype_of(x) == "string":
+                x = owner.to_host(x)
+            if isinstance(x, np.ndarray) and x.dtype.kind in "OUS":
+                return x
+            if owner is not None or isinstance(x, np.ndarray | np.generic):
                 return one(active.convert(x))
             if hasattr(x, "__array__") and hasattr(x, "shape"):
                 return one(active.convert(x))
@@ -1058,6 +1068,11 @@ def _tracked_build(build: Any) -> Any:
             self._building = False
         self.built = True
         self._build_shapes = {**dict(zip(parameters, args, strict=False)), **kwargs}
+        if not self._trainable:
+            self._weights_tell = True
+            for layer in self._layers:
+                if not layer._weights_tell:
+                    layer.trainable = False
         self._after_build()
         return result
 

@@ -30,6 +30,8 @@ class InputLayer(Layer):
     (None, 2)
     """
 
+    _in_pipelines = True
+
     def __init__(
         self,
         shape: Any = None,

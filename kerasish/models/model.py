@@ -14,6 +14,7 @@ from kerasish.errors import DTypeError, InvalidArgument, NotBuilt, NotDefined, S
 from kerasish.layers.base import Layer
 from kerasish.layers.input_layer import InputLayer
 from kerasish.layers.masking import get_mask, set_mask
+from kerasish.layers.preprocessing.host import in_graph_of
 from kerasish.models import graph_config
 from kerasish.models.function import Function, entered
 from kerasish.training.steps import Kept
@@ -55,6 +56,17 @@ class Model(Trainer, Layer):
             self._set_graph(inputs, outputs)
         else:
             Layer.__init__(self, *args, **kwargs)
+
+    @property
+    def _in_pipelines(self) -> bool:  # type: ignore[override]
+        return all(layer._in_pipelines for layer in self.layers)
+
+    def _call_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        engine = backends.graph_owner(tree.flatten((args, kwargs)))
+        if engine is None or engine is backends.active or not self._in_pipelines:
+            return super()._call_general(args, kwargs)
+        with in_graph_of((args, kwargs)):
+            return super()._call_general(args, kwargs)
 
     # A model made from a graph -----------------------------------------------------------------
 

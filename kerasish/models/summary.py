@@ -69,12 +69,14 @@ def _rows(model: Any, expand_nested: bool, layer_range: Any) -> tuple[list[Any],
     layers = list(model.layers)
     if model._graph is not None and type(model).__name__ != "Sequential":
         layers = list(model._function.operations)
-    connected = model._graph is not None and type(model).__name__ != "Sequential" and any(
-        len(n.input_tensors) > 1 or len([
-            m for m in model._function._nodes
-            if any(x.node is n for x in m.input_tensors)
-        ]) > 1
-        for n in model._function._nodes
+    connected = model._graph is not None and type(model).__name__ != "Sequential" and (
+        len(model.outputs) > 1 or any(
+            len(n.input_tensors) > 1 or len([
+                m for m in model._function._nodes
+                if any(x.node is n for x in m.input_tensors)
+            ]) > 1
+            for n in model._function._nodes
+        )
     )
     inside = {id(n) for n in model._function._nodes} if model._graph is not None else set()
     if layer_range is not None:

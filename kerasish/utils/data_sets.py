@@ -14,7 +14,7 @@ import numpy as np
 
 from kerasish import backends, tree
 from kerasish.errors import BackendMissing, FileMissing, InvalidArgument, ShapeError
-from kerasish.utils.images import img_to_array, load_img
+from kerasish.utils.images import _COLORS, _INTERPOLATIONS, img_to_array, load_img
 from kerasish.utils.py_dataset import PyDataset
 
 _PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
@@ -184,11 +184,11 @@ def split_dataset(
     dataset: Any, left_size: Any = None, right_size: Any = None, shuffle: bool = False,
     seed: int | None = None, preferred_backend: str | None = None,
 ) -> tuple[Any, Any]:  # fmt: skip
-    """A data set in two parts, as data sets of single samples.
+    """A data set in two parts: of batches, if it is one of batches, else of single samples.
 
     Args:
         dataset: an array, a tuple, list or dict of arrays of one length, or anything that gives
-            samples one by one (a batched `tf.data.Dataset` is taken apart).
+            samples one by one; data sets of `tf.data` and of this module may be batched.
         left_size: how many samples the first part has, or which share of them.
         right_size: the same of the second part; by default the rest.
         shuffle: mix the samples first.
@@ -203,8 +203,9 @@ def split_dataset(
     """
     if left_size is None and right_size is None:
         raise InvalidArgument("split_dataset needs left_size or right_size.")
+    batch_size = None
     if not tree.is_nested(dataset) and not hasattr(dataset, "shape"):
-        if hasattr(dataset, "unbatch") and _batched(dataset):
+        if hasattr(dataset, "unbatch") and (batch_size := _batch_size(dataset)):
             dataset = dataset.unbatch()
         samples = (
             iter(dataset) if hasattr(dataset, "__iter__")
@@ -250,13 +251,17 @@ def split_dataset(
         return _at(dataset, where)
 
     parts = order[:left], order[left : left + right]
-    return tuple(_given(Samples(part, read), "tf") for part in parts)
+    return tuple(_given(Samples(part, read, batch_size), "tf") for part in parts)
 
 
-def _batched(dataset: Any) -> bool:
-    return any(
-        spec.shape.rank and spec.shape[0] is None for spec in tree.flatten(dataset.element_spec)
-    )
+def _batch_size(dataset: Any) -> int | None:
+    """The size of a data set's batches, `None` where it gives samples one by one."""
+    if isinstance(dataset, Samples):
+        return dataset.batch_size
+    specs = tree.flatten(getattr(dataset, "element_spec", None))
+    if not any(spec is not None and spec.shape.rank and spec.shape[0] is None for spec in specs):
+        return None
+    return next((len(tree.flatten(batch)[0]) for batch in dataset), None)
 
 
 def _plain(x: Any) -> np.ndarray:
@@ -478,8 +483,17 @@ def image_dataset_from_directory(
     """
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise InvalidArgument("crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.")
+    if color_mode not in _COLORS:
+        raise InvalidArgument(f"color_mode is one of {list(_COLORS)}, got {color_mode!r}.")
     named = {"area": "box", "lanczos3": "lanczos", "lanczos5": "lanczos"}
     way = named.get(interpolation, interpolation)
+    if way not in _INTERPOLATIONS:
+        raise InvalidArgument(
+            "interpolation is 'nearest', 'bilinear', 'bicubic', 'area' or 'lanczos3', got "
+            f"{interpolation!r}."
+        )
+    if not isinstance(image_size, list | tuple) or len(image_size) != 2:
+        raise InvalidArgument(f"image_size is a pair (height, width), got {image_size!r}.")
     height, width = image_size
 
     def picture(path: str) -> np.ndarray:

@@ -332,3 +332,30 @@ def test_ragged_tensors_and_strings_of_a_tf_data_pipeline(backend):
     back = keras.layers.StringLookup(vocabulary=["a", "b"], invert=True)
     words = tf.data.Dataset.from_tensors([[1, 2], [0, 1]]).map(back)
     assert next(iter(words)).numpy().tolist() == [[b"a", b"b"], [b"[UNK]", b"a"]]
+
+
+@pytest.mark.parametrize("form", ["sequential", "functional"])
+def test_models_of_image_layers_in_a_tf_data_pipeline(form, backend):
+    tf = pytest.importorskip("tensorflow")
+    steps = [keras.layers.RandomFlip(seed=1), keras.layers.Rescaling(0.5)]
+    if form == "sequential":
+        model = keras.Sequential(steps)
+    else:
+        x = keras.Input((4, 4, 3))
+        model = keras.Model(x, steps[1](steps[0](x)))
+    images = np.random.default_rng(2).uniform(0, 255, (4, 4, 4, 3)).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices(images).batch(4)
+    found = next(iter(data.map(lambda x: model(x, training=True)))).numpy()
+    assert sorted(found.ravel()) == pytest.approx(sorted(images.ravel() / 2))
+    assert np.abs(found - images / 2).max() > 1
+    plain = next(iter(data.map(lambda x: model(x, training=False)))).numpy()
+    np.testing.assert_allclose(plain, images / 2, rtol=1e-6)
+    again = host(model(images, training=False))  # and after that in the open
+    np.testing.assert_allclose(again, images / 2, rtol=1e-6)
+
+
+def test_strings_of_tensorflow_enter_models(backend):
+    tf = pytest.importorskip("tensorflow")
+    x = keras.Input((1,), dtype="string")
+    model = keras.Model(x, keras.layers.StringLookup(vocabulary=["a", "b"])(x))
+    assert host(model(tf.constant([["b"], ["z"]]))).tolist() == [[2], [0]]

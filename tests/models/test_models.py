@@ -165,13 +165,52 @@ def test_trainable_goes_down_and_stays_per_layer():
     assert [v.path for v in model.trainable_weights] == [
         v.path for v in model.get_layer("out").weights
     ]
-    bn.trainable = True  # inside a frozen model: still frozen
-    assert len(model.trainable_weights) == 2
+    bn.trainable = True  # alone thawed inside a frozen model, as adapters of LoRA are
+    assert len(model.trainable_weights) == 4
+    assert model.get_layer("inner").trainable_weights == []
     model.get_layer("inner").trainable = True
     assert len(model.trainable_weights) == 6
     model.trainable = False
     assert model.trainable_weights == [] and not bn.trainable
     assert len(model.weights) == 8
+
+
+def test_what_a_frozen_layer_makes_in_build_is_frozen():
+    class Late(L.Layer):
+        def build(self, shape):
+            self.inner = L.Dense(2)
+            self.inner.build(shape)
+            self.gain = self.add_weight(shape=(2,), name="gain")
+
+        def call(self, x):
+            return self.inner(x) * self.gain
+
+    set_later, made_so = Late(), Late(trainable=False)
+    set_later.trainable = False
+    model = keras.Sequential([keras.Input((2,)), set_later, made_so, L.Dense(1)])
+    assert len(model.trainable_weights) == 2 and len(model.weights) == 8
+    made_so.inner.trainable = True
+    assert len(model.trainable_weights) == 4
+    set_later.trainable = True
+    assert len(model.trainable_weights) == 7
+
+
+def test_adapters_of_a_frozen_model_learn(backend):
+    inner = keras.Sequential([keras.Input((3,)), L.Dense(4, name="a"), L.Dense(2, name="b")])
+    model = keras.Sequential([keras.Input((3,)), inner])
+    for layer in model._flatten_layers(include_self=False):
+        layer.trainable = False
+    dense = inner.get_layer("a")
+    dense.trainable = True
+    dense.enable_lora(2)
+    names = [v.name for v in model.trainable_weights]
+    assert names == ["bias", "lora_kernel_a", "lora_kernel_b"]
+    before = [w.numpy().copy() for w in model.weights]
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    changed = {w.name for w, old in zip(model.weights, before, strict=True)
+               if not np.array_equal(w.numpy(), old)}
+    assert changed == {"bias", "lora_kernel_b"}  # the other factor's gradient is 0 at first
 
 
 def test_a_model_with_more_than_its_graph(backend):
@@ -295,6 +334,9 @@ def test_summary_of_a_part():
 def test_summary_of_graphs_with_branches_tells_connections():
     text = summary(two())
     assert "Connected to" in text and "shared[0][0]" in text and "b[0][0]" in text
+    x = keras.Input((2,), name="x")
+    heads = [keras.layers.Dense(1, name=name)(x) for name in ("left", "right")]
+    assert summary(keras.Model(x, heads)).count("x[0][0]") == 2
 
 
 def test_summary_of_what_is_not_built_and_of_optimizers(capsys):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import kerasish as keras
+from kerasish.errors import InvalidArgument
 from tests.peer import keras_peer
 
 U = keras.utils
@@ -69,7 +70,7 @@ def test_parts_of_anything(form):
         data = [r[1] for r in rows]
     elif form == "tf.data":
         tf = pytest.importorskip("tensorflow")
-        data = tf.data.Dataset.from_tensor_slices((np.stack([r[0] for r in rows]), np.arange(6))).batch(4)
+        data = tf.data.Dataset.from_tensor_slices((np.stack([r[0] for r in rows]), np.arange(6)))
     else:
         torch = pytest.importorskip("torch")
         data = torch.utils.data.TensorDataset(torch.ones(6, 2), torch.arange(6))
@@ -210,3 +211,25 @@ def test_data_sets_are_mapped_and_cut(backend):
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     assert len(model.fit(mapped, epochs=2, verbose=0).history["loss"]) == 2
+
+
+def test_parts_of_batches_are_batches(backend):
+    tf = pytest.importorskip("tensorflow")
+    own = keras.utils.timeseries_dataset_from_array(np.arange(11), None, 2, batch_size=3)
+    pairs = [[i, i + 1] for i in range(10)]
+    for data in (own, tf.data.Dataset.from_tensor_slices(pairs).batch(3)):
+        left, right = keras.utils.split_dataset(data, left_size=4)
+        assert [np.asarray(x).tolist() for x in left] == [pairs[:3], pairs[3:4]]
+        assert [np.asarray(x).tolist() for x in right] == [pairs[4:7], pairs[7:]]
+    (first, *_), _ = keras.utils.split_dataset(tf.data.Dataset.range(4), left_size=2)
+    assert np.asarray(first).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [({"color_mode": "sepia"}, "color_mode"), ({"interpolation": "guess"}, "interpolation"),
+     ({"image_size": 4}, "image_size")],
+)  # fmt: skip
+def test_pictures_are_asked_for_rightly_before_any_is_read(given, match, tmp_path):
+    with pytest.raises(InvalidArgument, match=match):
+        keras.utils.image_dataset_from_directory(tmp_path, **given)

@@ -38,6 +38,8 @@ def in_graph_of(structure: Any) -> Iterator[None]:
 class PipelineLayer(Layer):
     """A layer that may also be a step of a `tf.data` pipeline, whichever engine is active."""
 
+    _in_pipelines = True
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with in_graph_of((args, kwargs)):
             return super().__call__(*args, **kwargs)
