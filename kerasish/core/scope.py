@@ -91,6 +91,11 @@ def current_path() -> str:
     return "/".join(name for name, _ in _names)
 
 
+def callers() -> list[Any]:
+    """The objects whose scopes are open, outer ones first."""
+    return [caller for _, caller in _names if caller is not None]
+
+
 def get_uid(prefix: str = "") -> int:
     """The next number for a prefix, from 1, for names that do not repeat.
 

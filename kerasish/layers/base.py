@@ -103,9 +103,6 @@ class Layer(Operation):
     _in_pipelines = False
     """Whether it may be a step of a `tf.data` pipeline, whichever engine is active."""
 
-    _weights_tell = False
-    """Whether `trainable` was set, which freezes each weight: one within may be thawed again."""
-
     _keeps_dtype = False
     """Whether integers come out as integers, as they do of layers that only move values."""
 
@@ -326,19 +323,9 @@ class Layer(Operation):
 
     @property
     def trainable_variables(self) -> list[Variable]:
-        """The variables that training changes."""
-        parts = {id(layer): found for layer, found in self._walk_layers()}
-        found: list[Variable] = []
-
-        def visit(layer: Layer) -> None:
-            if layer._trainable or (layer._weights_tell and layer is not self):
-                variables, layers, _ = parts[id(layer)]
-                found.extend([v for v in variables if v.trainable])
-                for inner in layers:
-                    visit(inner)
-
-        visit(self)
-        return _unique(found)
+        """The variables that training changes: all that are trainable, unless it is frozen itself.
+        A layer that was thawed inside a frozen one is trained by the models around them."""
+        return [v for v in self.variables if v.trainable] if self._trainable else []
 
     trainable_weights = trainable_variables
 
@@ -374,7 +361,6 @@ class Layer(Operation):
         """Freezes or thaws this layer, its weights and the layers in it."""
         for layer in self._flatten_layers():
             layer._trainable = bool(value)
-            layer._weights_tell = True
             for v in layer._own_variables():
                 if getattr(v, "_made_trainable", v.trainable):
                     v._made_trainable = True
@@ -416,10 +402,11 @@ class Layer(Operation):
                 initializers.get(initializer), shape=shape, dtype=dtype, trainable=trainable,
                 autocast=autocast, aggregation=aggregation, name=name,
             )  # fmt: skip
+            frozen = not all(getattr(outer, "_trainable", True) for outer in scope.callers())
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints_module.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
-        if not self._trainable:  # frozen, until the layer is thawed
+        if frozen:  # until the layer, or the one that it is made in, is thawed
             variable._made_trainable = variable.trainable
             variable.trainable = False
         self._variables.append(variable)
@@ -1068,11 +1055,6 @@ def _tracked_build(build: Any) -> Any:
             self._building = False
         self.built = True
         self._build_shapes = {**dict(zip(parameters, args, strict=False)), **kwargs}
-        if not self._trainable:
-            self._weights_tell = True
-            for layer in self._layers:
-                if not layer._weights_tell:
-                    layer.trainable = False
         self._after_build()
         return result
 

@@ -390,6 +390,8 @@ def _array(config: Any) -> np.ndarray:
 def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) -> Any:
     if isinstance(config, str):
         found = registration.get_registered_object(config, custom, module_objects)
+        if isinstance(found, type) and config in (module_objects or ()):
+            return found()  # libraries of parts name theirs so: the one with all its defaults
         return config if found is None else found
     if isinstance(config, _PLAIN):
         return config

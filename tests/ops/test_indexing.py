@@ -271,3 +271,17 @@ def test_how_many_are_found_is_unknown():
     assert rows.shape == (None, 4)
     unknown = [KerasTensor((None, 2)), KerasTensor((None, None), "int32"), KerasTensor((None, 2))]
     assert ops.scatter_update(*unknown).shape == (None, 2)
+
+
+def test_a_block_at_a_traced_place_in_xla():
+    tf = pytest.importorskip("tensorflow")
+
+    @tf.function(jit_compile=True)
+    def fill(x, start):
+        return ops.fori_loop(
+            0, 2, lambda i, x: ops.slice_update(x, (start + i, 0), ops.ones((1, 3))), x
+        )
+
+    with config.backend_scope("tensorflow"):
+        filled = fill(tf.zeros((4, 3)), tf.constant(1)).numpy()
+    np.testing.assert_array_equal(filled, [[0] * 3, [1] * 3, [1] * 3, [0] * 3])

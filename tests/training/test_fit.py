@@ -395,3 +395,12 @@ def test_compiled_steps_by_name(backend):
     assert model.train_function is None and model.make_train_function() is not None
     with pytest.raises(ValueError, match="define train_step"):
         model.train_function = step
+
+
+def test_a_frozen_model_is_measured_and_stays(backend):
+    model = keras.Sequential([keras.Input((2,)), L.Dense(1, kernel_initializer="ones")])
+    model.trainable = False
+    model.compile("sgd", "mse")
+    x = np.ones((4, 2), "float32")
+    assert model.fit(x, x[:, :1], verbose=0).history["loss"] == [1.0]
+    assert model.get_weights()[0].tolist() == [[1.0], [1.0]]

@@ -49,6 +49,8 @@ def test_short_configs():
     assert again.units == 3 and again.activation is keras.activations.relu
     assert legacy.serialize_keras_object(None) is None
     assert legacy.deserialize_keras_object("f", module_objects={"f": max}) is max
+    made = keras.saving.deserialize_keras_object("one", module_objects={"one": Config, "f": max})
+    assert type(made) is Config
 
     class Mine(keras.layers.Dense):
         pass

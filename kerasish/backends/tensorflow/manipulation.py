@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from kerasish.backends import bodies
 from kerasish.backends.shapes import (
@@ -249,6 +251,8 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
     check_block(inputs.shape, start_indices, updates.shape)
     block = tf.shape(updates)
     start = _start(inputs, start_indices, block)
+    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):  # it knows no other such
+        return xla_dynamic_update_slice(inputs, updates, start)
     return tf.raw_ops.TensorStridedSliceUpdate(
         input=inputs, begin=start, end=start + block, strides=tf.ones_like(start), value=updates
     )

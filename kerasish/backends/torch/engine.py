@@ -243,11 +243,12 @@ def value_and_grad(
     finally:
         _depth -= 1
     wrt = leaves + inputs
-    if not value.requires_grad:
-        return (value, aux), [torch.zeros_like(x) for x in wrt]
-    grads = torch.autograd.grad(
-        value, wrt, create_graph=_depth > 0, allow_unused=True, materialize_grads=True
-    )
+    if wrt and value.requires_grad:
+        grads = torch.autograd.grad(
+            value, wrt, create_graph=_depth > 0, allow_unused=True, materialize_grads=True
+        )
+    else:
+        grads = [torch.zeros_like(x) for x in wrt]
     if _depth == 0:
         value = value.detach()
         aux = _detached(aux)
