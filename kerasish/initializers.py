@@ -219,7 +219,8 @@ class RandomInitializer(Initializer):
     """The base of initializers that draw.
 
     With an integer seed every call gives the same values; with `None` they come from the global
-    seed and the variable's path, and a `SeedGenerator` gives others at each call.
+    seed and the variable's path (asked without a variable, one object gives the same again), and a
+    `SeedGenerator` gives others at each call.
 
     Args:
         seed: an integer, a `SeedGenerator` or `None`.
@@ -241,7 +242,11 @@ class RandomInitializer(Initializer):
 
     def _generator(self) -> np.random.Generator:
         if self.seed is None:
-            return host.generator(f"initializer/{variable.drawing_for or ''}")
+            if variable.drawing_for:
+                return host.generator(f"initializer/{variable.drawing_for}")
+            if "_drawn" not in self.__dict__:
+                self._drawn = int(host.generator("initializer/").integers(2**63))
+            return host.seeded(self._drawn)
         if isinstance(self.seed, SeedGenerator):
             seed, counter = backends.to_host(self.seed.next()).tolist()
             return host.seeded(seed, count=counter + 1)

@@ -137,8 +137,6 @@ def test_seeds():
     np.testing.assert_array_equal(fixed((3, 4)), fixed((3, 4)))
     np.testing.assert_array_equal(fixed((3, 4)), initializers.GlorotUniform(seed=5)((3, 4)))
     assert not np.any(fixed((3, 4)) == initializers.GlorotUniform(seed=6)((3, 4)))
-    free = initializers.GlorotUniform()
-    assert not np.any(free((3, 4)) == free((3, 4)))
     drawn = initializers.RandomNormal(seed=random.SeedGenerator(1))
     again = initializers.RandomNormal(seed=random.SeedGenerator(1))
     first, second = drawn((3,)), drawn((3,))
@@ -247,3 +245,10 @@ def test_deserialize_takes_names():
     assert isinstance(constraints.deserialize("non_neg"), constraints.NonNeg)
     own = initializers.deserialize("mine", {"mine": lambda shape, dtype=None: shape})
     assert own((2, 3)) == (2, 3)
+
+
+def test_one_object_asked_without_a_variable_repeats_itself():
+    first, second = initializers.RandomNormal(), initializers.RandomNormal()
+    a, b, c = (backends.to_host(i((3,))) for i in (first, first, second))
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).all()

@@ -351,7 +351,7 @@ def _sample(
     corners = []
     for c in coordinates:
         if order == 0:
-            corners.append([(cast(round(c), "int32"), None)])
+            corners.append([(cast(floor(c + 0.5), "int32"), None)])
             continue
         low = floor(c)
         t = subtract(c, low)

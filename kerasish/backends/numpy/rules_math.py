@@ -22,9 +22,13 @@ def _logsumexp(g: Any, ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
         axes = range(x.ndim) if axis is None else axis
         axes = tuple(axes) if isinstance(axes, range | tuple | list) else (axes,)
         g, ans = np.expand_dims(g, axes), np.expand_dims(ans, axes)
-    # Where everything is -inf the result does not move.
+    # Not exp(x - ans): of huge numbers ans has lost the logarithm. Where everything is -inf the
+    # result does not move.
     finite = np.isfinite(strip(ans))
-    return g * np.where(finite, np.exp(x - np.where(finite, ans, 0)), 0).astype(x.dtype)
+    top = np.max(strip(x), axis=axis, keepdims=True, initial=-np.inf if not x.size else None)
+    parts = np.exp(np.where(finite, x - np.where(finite, top, 0), -np.inf))
+    total = np.sum(parts, axis=axis, keepdims=True)
+    return g * (parts / np.where(finite, total, 1)).astype(x.dtype)
 
 
 defvjp(own.logsumexp, _logsumexp)
