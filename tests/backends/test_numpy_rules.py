@@ -159,3 +159,12 @@ def test_a_value_kept_from_an_ended_gradient_can_be_used():
         _, later = keras.value_and_grad(lambda: keras.ops.sum(kept[0] * v), [v])
     np.testing.assert_allclose(first[0], np.exp([1.0, 2.0]), rtol=1e-6)
     np.testing.assert_allclose(later[0], np.exp([1.0, 2.0]), rtol=1e-6)
+
+
+def test_logsumexp_of_huge_numbers_shares_its_gradient():
+    import kerasish as keras
+
+    with config.backend_scope("numpy"):
+        x = keras.Variable([1e8, 1e8, 0.0])
+        gradient = keras.grad(lambda: keras.ops.logsumexp(x), x)
+        assert gradient.tolist() == [0.5, 0.5, 0.0]

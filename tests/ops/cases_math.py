@@ -32,7 +32,6 @@ for _axis in (None, 0, -1, (0, 2)):
     for _keep in (False, True):
         case("logsumexp", x(2, 3, 4), axis=_axis, keepdims=_keep, ref=scipy.special.logsumexp)
 case("math.logsumexp", ints(2, 3), axis=1, ref=scipy.special.logsumexp)
-case("logsumexp", np.array([[1e8, 1e8, 0]], "float32"), axis=1, ref=lambda a, axis: a.max(axis))
 case("logsumexp", np.array([[1e4, 1e4], [-1e4, -1e4]], "float32"), axis=1, grad=False,
      ref=scipy.special.logsumexp)
 case("logsumexp", np.array([[-np.inf, -np.inf], [0, -np.inf]], "float32"), axis=1, grad=False,
