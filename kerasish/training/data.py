@@ -320,6 +320,7 @@ class StreamData:
         parts = batch if isinstance(batch, tuple | list) else (batch,)
         if isinstance(batch, list) and len(batch) > 3:
             parts = (batch,)
+        alone = isinstance(batch, dict)  # steps see it as it is
 
         def one(x: Any) -> Any:
             if is_scipy(x):
@@ -339,10 +340,11 @@ class StreamData:
                 x = x.numpy()
             return standard(np.asarray(x))
 
-        return tuple(
+        found = tuple(
             tree.map_structure(one, p) if not _plain_list(p) else one(np.asarray(p))
             for p in parts
         )
+        return found[0] if alone else found
 
 
 def _plain_list(x: Any) -> bool:

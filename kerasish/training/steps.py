@@ -604,11 +604,14 @@ def _nested(structure: Any, convert: Any) -> Any:
 
 def _custom_step(model: Any, step: Callable[..., Any]) -> Callable[[Any], Any]:
     """A user's step; JAX-style steps `(state, data) -> (logs, state)` are given their state."""
-    parameters = [
-        p for p in inspect.signature(step).parameters.values()
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
-    if len(parameters) < 2 or parameters[0].name != "state":
+    given = list(inspect.signature(step).parameters.values())
+    named = [p.name for p in given if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    # One that hands on its *args is of the kind of its engine.
+    passes = not named and any(p.kind is p.VAR_POSITIONAL for p in given)
+    takes_state = backends.active.lookup("STEPS_TAKE_STATE") if passes else (
+        named[:1] == ["state"] and len(named) > 1
+    )
+    if not takes_state:
         return lambda data: step(data_module.plain(_tensors(data)))
 
     def stateful(data: Any) -> Any:

@@ -404,3 +404,26 @@ def test_a_frozen_model_is_measured_and_stays(backend):
     x = np.ones((4, 2), "float32")
     assert model.fit(x, x[:, :1], verbose=0).history["loss"] == [1.0]
     assert model.get_weights()[0].tolist() == [[1.0], [1.0]]
+
+
+def test_a_step_sees_a_dict_as_the_data_gives_it(backend):
+    seen = []
+
+    class Named(keras.Model):
+        def train_step(self, data):
+            seen.append(data)
+            return {"loss": ops.sum(data["x"] if isinstance(data, dict) else data[0]["x"])}
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, i):
+            return {"x": np.full((3, 1), i, "float32"), "n": np.zeros(3, "int32")}
+
+    model = Named()
+    model.compile("sgd", run_eagerly=True)
+    assert model.fit(Batches(workers=1), shuffle=False, verbose=0).history["loss"] == [3.0]
+    assert all(sorted(data) == ["n", "x"] for data in seen)
+    model.fit({"x": np.ones((3, 1))}, verbose=0)
+    assert isinstance(seen[-1], tuple) and list(seen[-1][0]) == ["x"]

@@ -89,8 +89,13 @@ class JaxStep(keras.Model):
         return logs, (trainable, other, optimizer, new)
 
 
+class HandingOn(JaxStep):
+    def train_step(self, *args, **kwargs):
+        return super().train_step(*args, **kwargs)
+
+
 @pytest.mark.parametrize("name, cls", [
-    ("torch", TorchStep), ("tensorflow", TensorFlowStep), ("jax", JaxStep),
+    ("torch", TorchStep), ("tensorflow", TensorFlowStep), ("jax", JaxStep), ("jax", HandingOn),
 ])
 def test_a_step_of_one_engine_equals_ours(name, cls):
     if not backends.installed(name):

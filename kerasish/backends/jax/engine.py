@@ -210,6 +210,10 @@ def value_and_grad(
     return (value, aux), [*grads, *input_grads]
 
 
+STEPS_TAKE_STATE = True
+"""Steps of users of this engine are functions `(state, data) -> (logs, state)`."""
+
+
 def compile(
     fn: Callable[..., Any], variables: Any = None, *, donate: bool = False,
     jit_compile: bool | None = None, **_: Any,
