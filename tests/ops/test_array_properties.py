@@ -142,6 +142,8 @@ def test_functions_of_reals_give_floats(backend, name, dtype):
     x = np.array([[1, 0, 1]]).astype(dtypes.numpy_dtype(dtype))
     out = getattr(ops, name)(*[backends.active.convert(x)] * (2 if name == "logaddexp" else 1))
     want = dtype if dtype in FLOATS else "float32"
+    if name in ("cbrt", "i0") and dtype == "int64":  # as in Keras
+        want = "float64"
     assert backends.active.dtype_of(out) == narrowed(want, backend)
     exact = {
         "rsqrt": lambda v: 1 / np.sqrt(v), "logaddexp": lambda v: np.logaddexp(v, v),
