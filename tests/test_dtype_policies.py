@@ -60,7 +60,8 @@ def test_other_forms():
         dtype_policies.DTypePolicy(3)
 
 
-def test_the_global_policy():
+def test_the_global_policy(monkeypatch):
+    monkeypatch.setattr(dtype_policies, "_global", None)  # as in a new process
     assert config.dtype_policy().name == "float32"
     config.set_floatx("float16")
     assert config.dtype_policy().name == dtype_policies.DTypePolicy().name == "float16"

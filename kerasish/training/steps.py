@@ -393,12 +393,11 @@ class Steps:
         if step is None:
             function = getattr(self, f"_{kind}_function")()
             if not self.run_eagerly:
-                jit = self.jit_compile in ("auto", None, True) and all(
-                    layer.supports_jit for layer in self._flatten_layers()
-                )
+                supported = all(layer.supports_jit for layer in self._flatten_layers())
+                wanted = None if self.jit_compile == "auto" else self.jit_compile
                 function = backends.active.compile(
                     function, lambda: self._state_of_step(kind), donate=kind == "train",
-                    jit_compile=None if jit and self.jit_compile is not True else jit,
+                    jit_compile=wanted if supported else False,
                 )
             step = self._compiled_steps[key] = function
         return step
@@ -466,7 +465,8 @@ class Steps:
             if kind == "train":
                 variables = self.trainable_variables
                 if self.optimizer is not None and not self.optimizer.built:
-                    self.optimizer.build(variables)
+                    with backends.concrete():
+                        self.optimizer.build(variables)
                 self._trainable_cache = Kept((variables, _regularized(variables)))
             return self._step(kind), self.metrics if kind != "predict" else []
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import warnings
@@ -98,8 +99,9 @@ class Trainer(Steps):
         together = self.steps_per_execution
         if together == 1 and steps and not callbacks.wants_batches("train"):
             together = _worth_looping(reader, step, first, steps, (epochs - initial_epoch) * steps)
-        self._metrics_kept = Kept((metrics,))
-        try:
+        with contextlib.ExitStack() as at_end:
+            at_end.callback(self._finalize, epochs)
+            at_end.enter_context(self._keeping(metrics))
             for epoch in range(initial_epoch, epochs):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
@@ -130,14 +132,15 @@ class Trainer(Steps):
                 callbacks.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
-        finally:
-            self._metrics_kept = None
-            if self.optimizer is not None and epochs > 0 and hasattr(
-                self.optimizer, "finalize_variable_values"
-            ):
-                self.optimizer.finalize_variable_values(self._cached_trainable())
         callbacks.on_train_end(logs)
         return self.history
+
+    def _finalize(self, epochs: int) -> None:
+        """Gives the weights their averages, where the optimizer keeps such."""
+        if self.optimizer is not None and epochs > 0 and hasattr(
+            self.optimizer, "finalize_variable_values"
+        ):
+            self.optimizer.finalize_variable_values(self._cached_trainable())
 
     def _run(self, dispatches: Any, kind: str, callbacks: Any) -> tuple[Any, int]:
         """What the last step gave and how many there were; callbacks see each dispatch."""

@@ -1,5 +1,8 @@
 """Bounding boxes: their functions against closed forms and Keras, their moves against pixels."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -285,3 +288,25 @@ BOXED = {
 def test_the_format_is_in_the_config():
     layer = L.RandomZoom(0.1, bounding_box_format="xywh")
     assert L.RandomZoom.from_config(layer.get_config()).bounding_box_format == "xywh"
+
+
+def test_threads_move_boxes_of_images_of_their_own_sizes():
+    waiting = threading.Barrier(2, timeout=30)
+
+    class Together(L.CenterCrop):
+        def transform_bounding_boxes(self, *args, **kwargs):
+            waiting.wait()  # both threads are within the layer at once
+            return super().transform_bounding_boxes(*args, **kwargs)
+
+    layer = Together(4, 4, bounding_box_format="xyxy")
+
+    def boxes(size):
+        middle = [[[size / 2 - 1, size / 2 - 1, size / 2 + 1, size / 2 + 1.0]]]
+        found = layer({
+            "images": np.zeros((1, size, size, 3), "float32"),
+            "bounding_boxes": {"boxes": np.array(middle, "float32"), "labels": np.ones((1, 1))},
+        })
+        return np.asarray(found["bounding_boxes"]["boxes"]).tolist()
+
+    with keras.config.backend_scope("numpy"), ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(boxes, [8, 40])) == [[[[1.0, 1.0, 3.0, 3.0]]]] * 2

@@ -20,12 +20,25 @@ def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
     return torch.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
 
 
+def _tied(values: Any) -> bool:
+    """Whether neighbours are equal, or may be: values are not known inside a vmap."""
+    try:
+        return not bool((values[..., :-1] > values[..., 1:]).all())
+    except RuntimeError:
+        return True
+
+
 @_or_in_int64
 def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
     check_k(k, x.shape[-1])
+    if x.is_floating_point():
+        values, indices = torch.topk(x, min(k + 1, x.shape[-1]))
+        if not _tied(values):
+            return values[..., :k], indices[..., :k].to(torch.int32)
+    # torch.topk takes any of equal values.
     if x.dtype.itemsize > 4 or x.dtype is torch.uint32:
         indices = x.sort(dim=-1, descending=True, stable=True).indices[..., :k]
-    else:  # torch.topk takes any of equal values: no two keys are equal
+    else:  # with keys of which no two are equal
         keys = x.detach().long()
         if x.is_floating_point():
             bits = (x.detach().float() + 0.0).view(torch.int32).long()  # +0.0: of -0.0 makes 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 from typing import Any
 
@@ -16,6 +17,9 @@ from kerasish.layers.preprocessing.boxes import (
     convert_format,
 )
 from kerasish.layers.preprocessing.host import PipelineLayer
+
+_sizes: contextvars.ContextVar[Any] = contextvars.ContextVar("sizes", default=None)
+"""Of the images before and after, each height and width, while a thread moves their boxes."""
 
 
 class ImageLayer(PipelineLayer):
@@ -35,8 +39,6 @@ class ImageLayer(PipelineLayer):
     """Whether bounding boxes have to follow the pixels: then the layer defines `move_boxes`."""
     keeps_dtype = False
     """Whether the result has the dtype of the images, instead of the compute dtype."""
-    _sizes: Any = None
-    """Of the images before and after, each height and width, while boxes are moved."""
 
     def __init__(
         self, seed: Any = None, data_format: str | None = None,
@@ -76,12 +78,12 @@ class ImageLayer(PipelineLayer):
         self, bounding_boxes: dict[str, Any], transformation: Any, training: bool = True
     ) -> dict[str, Any]:
         """Boxes and labels, in calls of the layer: there the sizes of the images are known."""
-        if self._sizes is None:
+        if (sizes := _sizes.get()) is None:
             raise StateError(
                 f"{type(self).__name__}.transform_bounding_boxes needs the sizes of the images: "
                 "call the layer with a dict of images and boxes."
             )
-        boxes, (before, after), source = bounding_boxes, self._sizes, self.bounding_box_format
+        boxes, (before, after), source = bounding_boxes, sizes, self.bounding_box_format
         x = convert_format(boxes["boxes"], source, "xyxy", *before)
         x = self.move_boxes(x, transformation, before)
         moved = clip_to_image_size({**boxes, "boxes": x}, *after)
@@ -140,13 +142,13 @@ class ImageLayer(PipelineLayer):
                 tuple(n if isinstance(n, int) else ops.cast(n, "float32") for n in self.size(x))
                 for x in (batch["images"], data["images"])
             ]
-            self._sizes = sizes
+            known = _sizes.set(sizes)
             try:
                 boxes = self.transform_bounding_boxes(
                     batch["bounding_boxes"], transformation, training
                 )
             finally:
-                self._sizes = None
+                _sizes.reset(known)
             data["bounding_boxes"] = tree.map_structure(
                 lambda x: ops.squeeze(x, 0) if single else x, boxes
             )
