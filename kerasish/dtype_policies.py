@@ -26,6 +26,8 @@ class DTypePolicy:
     """
 
     quantization_mode: str | None = None
+    by_path = False
+    """Whether it holds a policy for each path (`DTypePolicyMap`)."""
 
     def __init__(self, name: str | None = None):
         name = _global_name() if name is None else name
@@ -254,6 +256,8 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     >>> policies["encoder/dense"].name, policies["decoder/dense"].name
     ('bfloat16', 'float32')
     """
+
+    by_path = True
 
     def __init__(
         self,

@@ -345,7 +345,8 @@ def _positional(
         return raise_explained(error, name, [*zip(names, values, strict=True)])
 
     lists_of = [i for group in lists.values() for i in group]
-    scope = {"backends": backends, "complete": complete, "slow": slow, "recover": recover,
+    scope = {"backends": backends, "complete": complete, "defaults": defaults, "slow": slow,
+             "recover": recover,
              **{f"taken{i}": taken for i, taken, _ in others}}  # fmt: skip
     usual = not lists_of and not groups["like"]
     checks, scalars = _checks(groups, others, needed, whole, real) if usual else ([], False)
@@ -354,7 +355,7 @@ def _positional(
         checks += [f"a{i} != 'string'" for i in typed]
         checks += [f"(a{i} is None or a{i}.dtype in active.NUMBER_DTYPES)" for i in single]
         checks += [f"len(a0.shape) >= {rank}"] * bool(rank)
-    exec(compile(_source(name, count, checks, scalars), f"<ops.{name}>", "exec"), scope)
+    exec(compile(_source(name, required, count, checks, scalars), f"<ops.{name}>", "exec"), scope)
     wrapper = functools.wraps(fn)(scope["wrapper"])
     return wrapper
 
@@ -394,12 +395,15 @@ def _checks(
     return checks, not plain and together == [0, 1]
 
 
-def _source(name: str, count: int, checks: list[str], scalars: bool) -> str:
+def _source(name: str, required: int, count: int, checks: list[str], scalars: bool) -> str:
     """The wrapper of an op, written out: loops over the arguments would cost more than many an
     op does. With `checks` the usual call goes straight to the adapter."""
     lines = [
         "def wrapper(*args, **kwargs):",
-        f"    full = complete(args, kwargs) if kwargs or len(args) != {count} else args",
+        f"    if kwargs or not {required} <= len(args) <= {count}:",
+        "        full = complete(args, kwargs)",
+        "    else:",
+        "        full = args + defaults[len(args):]",
     ]
     if checks:
         lines += [

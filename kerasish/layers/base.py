@@ -198,9 +198,7 @@ class Layer(Operation):
     def _policy(self) -> Any:
         """The policy of this layer, also where a `DTypePolicyMap` holds one for each path."""
         policy = self._dtype_policy
-        if isinstance(policy, dtype_policies.DTypePolicyMap):
-            return policy[self.path]
-        return policy
+        return policy[self.path] if policy.by_path else policy
 
     @property
     def dtype(self) -> str:

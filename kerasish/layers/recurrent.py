@@ -115,7 +115,7 @@ class _Cell(DropoutRNNCell, Layer):
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         count = len(self.state_size) if isinstance(self.state_size, list) else 1
-        return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype)] * count
+        return [ops.zeros((batch_size, self.units), self.compute_dtype)] * count
 
     def _dropped(self, x: Any, h: Any, training: bool) -> tuple[Any, Any]:
         if training and self.dropout:
@@ -723,13 +723,6 @@ class _WithCell(RNN):
         )
         return outputs, last, states
 
-    def _options(self) -> dict[str, Any]:
-        return {
-            "go_backwards": self.go_backwards, "activation": self.cell.activation,
-            "return_all": self.return_sequences,
-            "zero_output_for_mask": self.zero_output_for_mask, "unroll": self.unroll,
-        }  # fmt: skip
-
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         return Layer.from_config.__func__(cls, config)
@@ -792,8 +785,11 @@ class SimpleRNN(_WithCell):
         self.input_spec = InputSpec(ndim=3)
 
     def _sequence(self, x: Any, states: Any, *weights_and_mask: Any) -> Any:
-        options = {**self._options(), "activation": _standard(self.cell.activation, "tanh")}
-        return _simple_rnn(x, states[0], *weights_and_mask, **options)
+        return _simple_rnn(
+            x, states[0], *weights_and_mask, self.go_backwards,
+            _standard(self.cell.activation, "tanh"), self.return_sequences,
+            self.zero_output_for_mask, self.unroll,
+        )
 
 
 class LSTM(_WithCell):
@@ -843,11 +839,11 @@ class LSTM(_WithCell):
         self.input_spec = InputSpec(ndim=3)
 
     def _sequence(self, x: Any, states: Any, *weights_and_mask: Any) -> Any:
-        options = {**self._options(), "activation": _standard(self.cell.activation, "tanh")}
-        gate = _standard(self.cell.recurrent_activation, "sigmoid")
         return _lstm(
-            x, *states, *weights_and_mask, recurrent_activation=gate, use_cudnn=self.use_cudnn,
-            **options,
+            x, *states, *weights_and_mask, self.go_backwards,
+            _standard(self.cell.activation, "tanh"),
+            _standard(self.cell.recurrent_activation, "sigmoid"),
+            self.return_sequences, self.zero_output_for_mask, self.unroll, self.use_cudnn,
         )
 
 
@@ -898,11 +894,12 @@ class GRU(_WithCell):
         self.input_spec = InputSpec(ndim=3)
 
     def _sequence(self, x: Any, states: Any, *weights_and_mask: Any) -> Any:
-        options = {**self._options(), "activation": _standard(self.cell.activation, "tanh")}
-        gate = _standard(self.cell.recurrent_activation, "sigmoid")
         return _gru(
-            x, states[0], *weights_and_mask, recurrent_activation=gate,
-            reset_after=self.cell.reset_after, use_cudnn=self.use_cudnn, **options,
+            x, states[0], *weights_and_mask, self.go_backwards,
+            _standard(self.cell.activation, "tanh"),
+            _standard(self.cell.recurrent_activation, "sigmoid"),
+            self.return_sequences, self.cell.reset_after, self.zero_output_for_mask, self.unroll,
+            self.use_cudnn,
         )
 
 

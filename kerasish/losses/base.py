@@ -196,7 +196,7 @@ def as_tensor(x: Any, dtype: str | None = None, keep_integers: bool = False) -> 
         x = ops.convert_to_tensor(x)
         if is_symbolic(x):
             return x if dtype is None else ops.cast(x, dtype)
-    if dtype is None or (keep_integers and dtypes.is_int(x.dtype)):
+    if dtype is None or (keep_integers and x.dtype in active.WHOLE_DTYPES):
         return x
     return active.cast(x, dtype)
 

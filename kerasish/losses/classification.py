@@ -113,12 +113,10 @@ def sparse_categorical_crossentropy(
             f"its class axis, {tuple(y_pred.shape)}; got y_true of shape {tuple(y_true.shape)}. "
             "For one-hot labels use categorical_crossentropy."
         )
-    if not dtypes.is_int(y_true.dtype):
+    if y_true.dtype not in backends.active.WHOLE_DTYPES and not dtypes.is_int(y_true.dtype):
         y_true = ops.cast(y_true, "int32")
     if ignore_class is None:
-        return ops.sparse_categorical_crossentropy(
-            y_true, y_pred, from_logits=from_logits, axis=axis
-        )
+        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
     if len(y_true.shape) == rank:
         y_true = ops.squeeze(y_true, axis)
     valid = ops.not_equal(y_true, ignore_class)

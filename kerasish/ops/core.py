@@ -168,9 +168,9 @@ def cast(x: Any, dtype: Any) -> Any:
     [0, 2]
     """
     dtype = _of_numbers(dtype, x)
-    if _any_symbolic(x):
-        return symbolic.record(cast, (x, dtype), {})
     active = backends.active
+    if type(x) not in active.native and _any_symbolic(x):
+        return symbolic.record(cast, (x, dtype), {})
     try:
         if type(x) in active.native:
             return active.cast(x, dtype)

@@ -126,10 +126,11 @@ def sparse_categorical_crossentropy(
     axis = axis_of(axis, rank) if rank else axis
     if rank and len(target.shape) == rank and target.shape[axis] in (1, None):
         target = squeeze(target, axis)
-    wanted = tuple(d for i, d in enumerate(output.shape) if i != axis) if rank else None
-    if wanted is None or len(target.shape) != len(wanted) or any(
-        m != n and None not in (m, n) for m, n in zip(target.shape, wanted, strict=True)
-    ):
+    wanted = (*output.shape[:axis], *output.shape[axis + 1 :]) if rank else None
+    given = tuple(target.shape)
+    if wanted is None or given != wanted and (len(given) != len(wanted) or any(
+        m != n and None not in (m, n) for m, n in zip(given, wanted, strict=True)
+    )):
         raise ShapeError(
             "ops.sparse_categorical_crossentropy needs a target of class indices with the shape "
             f"of output without axis {axis}, got target={describe(target)} and "

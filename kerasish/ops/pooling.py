@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import backends, config, dtypes, ops
+from kerasish import backends, config, ops
 from kerasish.backends import windows
 from kerasish.core.op import op
 from kerasish.ops.convolution import (
@@ -94,9 +94,9 @@ def _pool(
 
 def _of_any_number(pool: Callable[[Any], Any], x: Any) -> Any:
     """A pooling that makes no new numbers, in the dtype of `x`."""
-    kind = ops.dtype(x)
-    if dtypes.is_float(kind):
+    if x.dtype in backends.active.FLOAT_DTYPES:
         return pool(x)
+    kind = ops.dtype(x)
     return ops.cast(pool(ops.cast(x, "float64" if kind[-2:] in ("32", "64") else "float32")), kind)
 
 

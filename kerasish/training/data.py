@@ -190,12 +190,16 @@ class ArrayData:
         ) * self.batch_size
 
 
+_CHANGED = "edgOUS"
+"""The type characters of NumPy's dtypes that `standard` may change."""
+
+
 def _take(a: Any, chosen: Any) -> Any:
     if a is None:
         return None
     if type(a) is np.ndarray:
         part = a[chosen] if type(chosen) is slice else a.take(chosen, 0)
-        return standard(part) if part.dtype.kind in "fOUS" else part
+        return standard(part) if part.dtype.char in _CHANGED else part
     if is_scipy(a):
         return standard(a[chosen])
     if isinstance(chosen, np.ndarray):

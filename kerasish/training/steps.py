@@ -247,12 +247,13 @@ class Steps:
 
     def _sources_of_losses(self) -> bool:
         cached = self.__dict__.get("_trainable_cache")
-        regularized = cached[1] if cached is not None else _regularized(self.trainable_variables)
-        return _Call.losses_used or regularized
+        if cached is None:
+            return _Call.losses_used or _regularized(self.trainable_variables)
+        return _Call.losses_used or cached.items[1]
 
     def _cached_trainable(self) -> list[Any]:
         cached = self.__dict__.get("_trainable_cache")
-        return self.trainable_variables if cached is None else cached[0]
+        return self.trainable_variables if cached is None else cached.items[0]
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -306,14 +307,15 @@ class Steps:
             masks = {
                 str(i): mask for i, y_i in enumerate(tree.flatten(y_pred))
                 if (mask := get_mask(y_i)) is not None
-            } if masking.in_use else {}
+            } if masking.in_use else None
             return (loss if scale is None else scale(loss)), (loss, y_pred, masks)
 
         variables = self._cached_trainable()
         (_, (loss, y_pred, masks)), grads = backends.active.value_and_grad(objective, variables)
-        outputs = tree.flatten(y_pred) if masks else ()
-        for i, mask in masks.items():
-            set_mask(outputs[int(i)], mask)
+        if masks:
+            outputs = tree.flatten(y_pred)
+            for i, mask in masks.items():
+                set_mask(outputs[int(i)], mask)
         self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
         if variables:
             optimizer.apply(grads, variables)

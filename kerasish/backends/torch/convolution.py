@@ -46,12 +46,11 @@ def _conv_bias(
     pads = windows.known_pads(padding, x.shape[1:-1], kernel.shape[:-2], strides, dilation)
     groups = x.shape[-1] // kernel.shape[-2]
     x = to_first(x)
-    if any(lo != hi for lo, hi in pads):
-        x, pads = around(x, pads), ((0, 0),) * rank
+    both, after = zip(*pads, strict=True)
+    if both != after:
+        x, both = around(x, pads), (0,) * rank
     weight = kernel.permute(_FILTERS[rank + 2])
-    return to_last(
-        _FORWARD[rank](x, weight, bias, strides, [lo for lo, _ in pads], dilation, groups)
-    )
+    return to_last(_FORWARD[rank](x, weight, bias, strides, both, dilation, groups))
 
 
 def _conv_transpose(x: Any, kernel: Any, strides: Any, crops: Any, dilation: Any) -> Any:

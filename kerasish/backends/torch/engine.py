@@ -139,9 +139,9 @@ def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
 
 
 def cast(x: torch.Tensor, dtype: str) -> torch.Tensor:
-    target = native_dtype(dtype)
-    if x.dtype is target:
+    if x.dtype is _DTYPES.get(dtype):
         return x
+    target = native_dtype(dtype)
     if x.is_complex() and not target.is_complex:
         x = x.real
     return x.to(target)
@@ -218,6 +218,14 @@ def block_until_ready(x: Any) -> Any:
 
 
 inference = torch.no_grad
+set_grad_enabled = torch._C._set_grad_enabled
+"""What `torch.no_grad` and its like call, after a few calls of Python."""
+
+
+def values(variables: Sequence[Any]) -> list[torch.Tensor]:
+    """The tensors of variables as they are kept, whatever dtype layers read them in."""
+    active = backends.active
+    return [v._value if v._home is active else active.adopt(v) for v in variables]
 
 
 def value_and_grad(
@@ -226,37 +234,51 @@ def value_and_grad(
     """((value, aux), gradients) of `fn(*args) -> (value, aux)`."""
     global _depth
     _depth += 1
+    before = torch.is_grad_enabled()
+    set_grad_enabled(True)
     try:
-        with torch.enable_grad():
-            leaves = [v.value for v in variables]
-            frozen = [i for i, leaf in enumerate(leaves) if not leaf.requires_grad]
-            for i in frozen:
-                leaves[i] = leaves[i].detach().requires_grad_()
-            inputs = [convert(x) for x in args]
-            inputs = [x if x.requires_grad else x.detach().requires_grad_() for x in inputs]
-            if frozen:
-                with state.Frame([(variables[i], leaves[i]) for i in frozen]) as frame:
-                    value, aux = fn(*inputs)
-                state.commit({v: x.detach() for v, x in frame.changes.items()})
-            else:
+        leaves = values(variables)
+        frozen = [i for i, leaf in enumerate(leaves) if not leaf.requires_grad]
+        for i in frozen:
+            leaves[i] = leaves[i].detach().requires_grad_()
+        inputs = [convert(x) for x in args]
+        inputs = [x if x.requires_grad else x.detach().requires_grad_() for x in inputs]
+        if frozen:
+            with state.Frame([(variables[i], leaves[i]) for i in frozen]) as frame:
                 value, aux = fn(*inputs)
+            state.commit({v: x.detach() for v, x in frame.changes.items()})
+        else:
+            value, aux = fn(*inputs)
     finally:
         _depth -= 1
-    wrt = leaves + inputs
-    if wrt and value.requires_grad:
-        grads = torch.autograd.grad(
-            value, wrt, create_graph=_depth > 0, allow_unused=True, materialize_grads=True
-        )
-    else:
-        grads = [torch.zeros_like(x) for x in wrt]
+        set_grad_enabled(before)
+    grads = _gradients(value, leaves + inputs, _depth > 0)
     if _depth == 0:
         value = value.detach()
         aux = _detached(aux)
+    return (value, aux), grads
+
+
+def _gradients(value: Any, wrt: list[Any], create_graph: bool) -> list[Any]:
+    if not wrt or not value.requires_grad:
+        return [torch.zeros_like(x) for x in wrt]
+    if create_graph or value.ndim or value.dtype not in FLOAT_DTYPES:
+        found = torch.autograd.grad(value, wrt, create_graph=create_graph, allow_unused=True)
+    else:  # the same without its many checks, which take as long as a small layer
+        found = torch.autograd.Variable._execution_engine.run_backward(
+            (value,), (torch.ones_like(value),), False, False, tuple(wrt), True,
+            accumulate_grad=False,
+        )  # fmt: skip
     # What is flat gives torch's stand-in for zeros, which NumPy and some kernels cannot read.
-    return (value, aux), [torch.zeros_like(g) if g._is_zerotensor() else g for g in grads]
+    return [
+        torch.zeros_like(x) if g is None or g._is_zerotensor() else g
+        for x, g in zip(wrt, found, strict=True)
+    ]
 
 
 def _detached(x: Any) -> Any:
+    if x is None:
+        return None
     if isinstance(x, torch.Tensor):
         return x.detach()
     if type(x) is tuple:

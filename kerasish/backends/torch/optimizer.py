@@ -11,45 +11,48 @@ import torch
 from kerasish import backends
 from kerasish.backends import leafwise, state
 from kerasish.backends.leafwise import Group
+from kerasish.backends.torch.engine import set_grad_enabled, values
 
 _DEVICES = ("cpu", "cuda")
-
-
-def _values(variables: Sequence[Any]) -> list[torch.Tensor]:
-    active = backends.active
-    return [v._value if v._home is active else active.adopt(v) for v in variables]
-
-
-def _beside(params: list[torch.Tensor], variables: Sequence[Any]) -> list[torch.Tensor]:
-    """The values of slots, lying in memory as their parameters do: kernels of recurrences and a
-    user's own torch modules lie in another order than new variables of their shape."""
-    values = _values(variables)
-    for i, (p, value) in enumerate(zip(params, values, strict=True)):
-        if value.stride() != p.stride() and p.ndim > 1:
-            values[i] = variables[i]._value = torch.empty_like(p, dtype=value.dtype).copy_(value)
-    return values
 
 
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
     if state.current is not None:  # values are lent: they must not be written to
         return leafwise.apply_rule(group, grads, hyper, decay)
-    with torch.no_grad():
+    before = torch.is_grad_enabled()
+    set_grad_enabled(False)
+    try:
         kernel = _KERNELS.get(group.kernel)
-        if kernel is None:
+        params = values(group.params)
+        if kernel is None or params[0].device.type not in _DEVICES:
             return leafwise.apply_rule(group, grads, hyper, decay)
-        params = _values(group.params)
-        if params[0].device.type not in _DEVICES:
-            return leafwise.apply_rule(group, grads, hyper, decay)
+        slots = [values(held) for held in zip(*group.slots, strict=True)]
         # The kernels walk memory in order: slots and gradients must lie as their parameters do.
-        slots = [_beside(params, held) for held in zip(*group.slots, strict=True)]
-        grads = [
-            g if g.dtype is p.dtype and (
-                g.is_contiguous() and p.is_contiguous() or g.stride() == p.stride()
-            )
-            else torch.empty_like(p).copy_(g)
-            for p, g in zip(params, grads, strict=True)
-        ]
+        # Kernels of recurrences and a user's own torch modules lie in an order of their own.
+        layout = [p.stride() for p in params]
+        for i, held in enumerate(slots):
+            if [s.stride() for s in held] != layout:
+                for own, p, s in zip(group.slots, params, held, strict=True):
+                    own[i]._value = _beside(p, s, s.dtype)
+                slots[i] = values([own[i] for own in group.slots])
+        layout = [(p.dtype, p.stride()) for p in params]
+        if [(g.dtype, g.stride()) for g in grads] != layout:
+            grads = [
+                g if (g.dtype, g.stride()) == at else _beside(p, g, p.dtype)
+                for p, g, at in zip(params, grads, layout, strict=True)
+            ]
         kernel(group.settings, params, grads, slots, hyper, decay)
+    finally:
+        set_grad_enabled(before)
+
+
+def _beside(p: torch.Tensor, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """`x` of a dtype, lying in memory as `p` does; what an axis of size 1 steps by is no matter."""
+    if x.dtype is dtype and all(
+        a == b for a, b, n in zip(p.stride(), x.stride(), p.shape, strict=True) if n > 1
+    ):
+        return x
+    return torch.empty_like(p, dtype=dtype).copy_(x)
 
 
 def _adam(o: Any, params: Any, grads: Any, slots: Any, rate: float, decay: Any) -> None:
@@ -114,7 +117,8 @@ def number(variable: Any) -> Any:
     """A scalar as a Python number; the device is asked only where another than us wrote it."""
     if state.current is not None:
         return variable.value
-    (held,) = _values((variable,))
+    active = backends.active
+    held = variable._value if variable._home is active else active.adopt(variable)
     known = getattr(held, "_kerasish_number", None)
     if known is None or known[0] != held._version:
         known = held._kerasish_number = (held._version, held.item())
@@ -125,7 +129,8 @@ def set_number(variable: Any, value: Any) -> None:
     if state.current is not None:
         variable._write(value)
         return
-    (held,) = _values((variable,))
+    active = backends.active
+    held = variable._value if variable._home is active else active.adopt(variable)
     held.fill_(value)
     if type(value) is float:
         value = float(np.float32(value))
@@ -137,6 +142,4 @@ def norms(tensors: Sequence[Any]) -> list[Any]:
 
 
 def scaled(tensors: Sequence[Any], factors: Any) -> list[Any]:
-    if isinstance(factors, list) and torch.is_tensor(factors[0]):
-        return list(torch._foreach_mul(tensors, factors))
     return list(torch._foreach_mul(tensors, factors))

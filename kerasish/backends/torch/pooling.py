@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -10,18 +11,19 @@ import torch.nn.functional as F
 from kerasish.backends import bodies, windows
 from kerasish.backends.torch.convolution import around, to_first, to_last
 
-_MAX = {2: F.max_pool2d, 3: F.max_pool3d}
+_MAX = {2: torch.max_pool2d, 3: torch.max_pool3d}
 _AVERAGE = {2: F.avg_pool2d, 3: F.avg_pool3d}
 _HALVES = (torch.float16, torch.bfloat16)
 
 
-def _uneven(x: Any, size: Any, strides: Any, padding: str) -> tuple[Any, bool, bool]:
+@functools.lru_cache(maxsize=1024)
+def _uneven(sizes: Any, size: Any, strides: Any, padding: str) -> tuple[Any, bool, bool]:
     """(pads, whether torch's ceil_mode is wanted, whether torch cannot pad so at all).
 
     torch pads the same on both sides. Its ceil_mode adds a last, partial window, which is what
     one more after is worth, unless windows move by one.
     """
-    pads = windows.known_pads(padding, x.shape[1:-1], size, strides)
+    pads = windows.pads(padding, sizes, size, strides)
     uneven = [s for s, (lo, hi) in zip(strides, pads, strict=True) if lo != hi]
     return pads, bool(uneven), 1 in uneven
 
@@ -29,19 +31,20 @@ def _uneven(x: Any, size: Any, strides: Any, padding: str) -> tuple[Any, bool, b
 def _max_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
     if len(size) == 1:
         return _max_pool(x[:, None], (1, *size), (1, *strides), padding)[:, 0]
-    pads, partial, by_hand = _uneven(x, size, strides, padding)
+    pads, partial, by_hand = _uneven(x.shape[1:-1], size, strides, padding)
     x = to_first(x)
+    lows, _ = zip(*pads, strict=True)
     if by_hand:
-        x, pads, partial = around(x, pads, -float("inf")), ((0, 0),) * len(size), False
-    return to_last(_MAX[len(size)](x, size, strides, [lo for lo, _ in pads], 1, partial))
+        x, lows, partial = around(x, pads, -float("inf")), (0,) * len(size), False
+    return to_last(_MAX[len(size)](x, size, strides, lows, 1, partial))
 
 
 def _average_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
     if len(size) == 1:
         return _average_pool(x[:, None], (1, *size), (1, *strides), padding)[:, 0]
-    pads, partial, by_hand = _uneven(x, size, strides, padding)
+    pads, partial, by_hand = _uneven(x.shape[1:-1], size, strides, padding)
     no_kernel = len(size) == 3 and x.dtype in _HALVES and x.device.type == "cpu"
     if by_hand or no_kernel:
         return bodies["_average_pool"](x, size, strides, padding)
-    lows = [lo for lo, _ in pads]
+    lows, _ = zip(*pads, strict=True)
     return to_last(_AVERAGE[len(size)](to_first(x), size, strides, lows, partial, False))

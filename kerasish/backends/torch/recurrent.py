@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from kerasish.backends import bodies
+from kerasish.backends.torch.array import turned
 
 _SHUT = 1e4
 """A gate's sum that closes it fully in every float type."""
@@ -45,10 +46,7 @@ def _turned(*kernels: Any) -> list[Any]:
     """Kernels as torch has them. A CPU's gradient, step by step, wants each in one piece."""
     if not torch.is_grad_enabled() or kernels[0].is_cuda:
         return [k.T for k in kernels]
-    for k in kernels:
-        if k.is_leaf and k.requires_grad and k.is_contiguous():  # a weight: it lies so from now on
-            k.data = k.data.T.contiguous().T
-    return [k.T.contiguous() for k in kernels]
+    return [turned(k) for k in kernels]
 
 
 def _lstm_states(
