@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasish.errors import InvalidArgument, ShapeError
+from kerasish.errors import InvalidArgument, KindError, ShapeError
 
 
 def axis_of(axis: Any, ndim: int) -> int:
@@ -61,8 +61,9 @@ def resolve(newshape: Sequence[Any], size: Any) -> tuple[Any, ...]:
     fits = (known and size % known == 0) if holes else known == size
     if holes > 1 or any(d < -1 for d in newshape) or not (fits or type(size) is not int):
         raise ShapeError(
-            f"An array of {int(size)} elements does not fit the shape {tuple(map(int, newshape))}. "
-            "The sizes must multiply to the number of elements; one of them may be -1."
+            f"An array of {size} elements does not fit the shape "
+            f"({', '.join(map(str, newshape))}). The sizes must multiply to the number of "
+            "elements; one of them may be -1."
         )
     return tuple(size // known if d == -1 else d for d in newshape)
 
@@ -125,6 +126,8 @@ def expand_key(key: Any, ndim: int) -> list[Any]:
                 raise InvalidArgument(f"An index may have one `...`, got {key!r}.")
             ellipsis = i
         elif k is not None:
+            if hasattr(k, "dtype") and "int" not in str(k.dtype) and not _is_bool(k):
+                raise KindError(f"An array of indices holds integers or bools, got {k.dtype}.")
             used += axes_taken(k)
     if used > ndim:
         raise ShapeError(f"Too many indices: {used} for an array of {ndim} dimensions.")
@@ -135,14 +138,25 @@ def expand_key(key: Any, ndim: int) -> list[Any]:
 
 
 def check_indices(items: Sequence[Any], shape: Sequence[Any]) -> None:
-    """Refuses integers of an expanded key that are out of range."""
+    """Refuses integers of an expanded key that are out of range, and masks of other sizes than
+    the axes they stand for, as far as sizes are known."""
     axis = 0
     for k in items:
-        if isinstance(k, int | np.integer) and not -shape[axis] <= k < shape[axis]:
+        taken = axes_taken(k)
+        known = [n for n in shape[axis : axis + taken] if type(n) is int]
+        if isinstance(k, int | np.integer) and known and not -known[0] <= k < known[0]:
             raise ShapeError(
                 f"Index {k} is out of range for axis {axis} of the shape {tuple(shape)}."
             )
-        axis += axes_taken(k)
+        if is_array_index(k) and _is_bool(k) and any(
+            type(n) is type(m) is int and n != m
+            for n, m in zip(shape[axis : axis + taken], k.shape, strict=True)
+        ):
+            raise ShapeError(
+                f"A mask of shape {tuple(k.shape)} does not fit axis {axis} and those after it of "
+                f"the shape {tuple(shape)}."
+            )
+        axis += taken
 
 
 def axes_taken(k: Any) -> int:

@@ -41,17 +41,19 @@ def parse(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
 
 
 def sizes(terms: Sequence[str], shapes: Sequence[Sequence[int]]) -> dict[str, int]:
-    """The size of each letter; an axis of size one broadcasts."""
+    """The size of each letter; an axis of size one broadcasts to that of another operand."""
     size: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         for c, n in zip(term, shape, strict=True):
             known = size.setdefault(c, n)
-            if known == 1 or (n != 1 and type(known) is not int):
+            alike = {m for d, m in zip(term, shape, strict=True) if d == c and type(m) is int}
+            if len(alike) < 2 and (known == 1 or (n != 1 and type(known) is not int)):
                 size[c] = n  # in shape inference an unknown size gives way to a known one
-            elif n not in (1, known) and type(n) is int:
+            elif len(alike) > 1 or (n not in (1, known) and type(n) is int):
                 raise ShapeError(
-                    f"einsum: {c!r} has the sizes {known} and {n} in operands of the shapes "
-                    f"{[tuple(map(int, s)) for s in shapes]}, read as {','.join(terms)!r}."
+                    f"einsum: {c!r} has the sizes {' and '.join(map(str, alike | {known, n}))} in "
+                    f"operands of the shapes {[tuple(map(int, s)) for s in shapes]}, read as "
+                    f"{','.join(terms)!r}."
                 )
     return size
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -276,22 +277,29 @@ def infer(fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
             _run_on_shapes(fn, args, kwargs, size) for size in _PROBES[: 2 if unknown else 1]
         ]
     except KerasishError as error:
-        if not getattr(error, "_needs_engine", False):
-            raise
-        results = _run_on_engine(real, fn, args, kwargs, unknown)
+        if getattr(error, "_needs_engine", False):
+            results = _run_on_engine(real, fn, args, kwargs, unknown)
+        else:
+            results = unknown and _run_on_fitting_shapes(fn, args, kwargs, inputs)
+            if not results:
+                raise
     except Exception:
         results = _run_on_engine(real, fn, args, kwargs, unknown)
     return _merge(results)
 
 
-def _run_on_shapes(fn: Any, args: Any, kwargs: Any, size: int) -> Any:
-    size = Unknown(size)
+def _run_on_shapes(
+    fn: Any, args: Any, kwargs: Any, size: int, fixed: dict[tuple[int, int], int] | None = None
+) -> Any:
+    """The results where the unknown sizes are `size`, and by (id of a tensor, axis) the `fixed`."""
+    size, fixed = Unknown(size), fixed or {}
 
     def lower(x: Any) -> Any:
         if not isinstance(x, KerasTensor):
             return x
         kind = SparseSpec if x.sparse else Spec
-        spec = kind([size if d is None else d for d in x.shape], x.dtype)
+        spec = kind([fixed.get((id(x), axis), size) if d is None else d
+                     for axis, d in enumerate(x.shape)], x.dtype)  # fmt: skip
         mask = getattr(x, "_keras_mask", None)
         if mask is not None:
             spec._keras_mask = lower(mask)
@@ -300,6 +308,46 @@ def _run_on_shapes(fn: Any, args: Any, kwargs: Any, size: int) -> Any:
     args, kwargs = tree.map_structure(lower, (args, kwargs))
     with backends.using(backends.load("symbolic")), state.Frame(), SymbolicScope():
         return fn(*args, **kwargs)
+
+
+def _run_on_fitting_shapes(fn: Any, args: Any, kwargs: Any, inputs: list[Any]) -> Any:
+    """The results where some unknown size must be that of another argument, or one: with such
+    sizes, and with all others that fit as well. `None` where none do, or the outputs differ."""
+    shapes = [tuple(x.shape) for x in tree.flatten((args, kwargs)) if hasattr(x, "shape")]
+    holes = [(x, axis) for x in inputs for axis, d in enumerate(x.shape) if d is None]
+    known = sorted({d for s in shapes for d in s if d is not None} | {1}, reverse=True)
+
+    def beside(axis: int) -> int | None:
+        sizes = [s[axis] for s in shapes if -len(s) <= axis < len(s)]
+        return next((d for d in sizes if d not in (None, 1)), None)
+
+    def run(fixed: Any, size: int = _PROBES[0]) -> list[Any]:
+        try:
+            return [_run_on_shapes(fn, args, kwargs, size, fixed)]
+        except Exception:
+            return []
+
+    for choose in (
+        lambda x, axis: beside(axis), lambda x, axis: beside(axis - len(x.shape)),
+        *[lambda x, axis, n=n: n for n in known],
+    ):  # fmt: skip
+        fixed = {(id(x), axis): n for x, axis in holes if (n := choose(x, axis)) is not None}
+        if fixed and run(fixed):
+            break
+    else:
+        return None
+    for hole in list(fixed):
+        without = {h: n for h, n in fixed.items() if h != hole}
+        fixed = without if run(without) else fixed
+    results = run(fixed) + run(fixed, _PROBES[1])
+    others = {n + k for n in {*known, *fixed.values()} for k in (0, 1)}
+    for count in range(1, min(len(fixed), 3) + 1):
+        for some in itertools.combinations(fixed, count):
+            for n in (None, *others):
+                rest = {h: fixed[h] if h not in some else n for h in fixed}
+                results += run({h: n for h, n in rest.items() if n is not None})
+    forms = {tuple([len(getattr(x, "shape", ())) for x in tree.flatten(r)]) for r in results}
+    return results if len(forms) == 1 else None
 
 
 def _run_on_engine(real: Any, fn: Any, args: Any, kwargs: Any, unknown: bool) -> list[Any]:

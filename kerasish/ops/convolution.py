@@ -9,6 +9,7 @@ from typing import Any
 from kerasish import backends, config
 from kerasish.backends.windows import reach
 from kerasish.core.op import describe, op
+from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.ops.core import shape
 from kerasish.ops.elementwise import add
@@ -301,7 +302,8 @@ def separable_conv(
         "(1, ..., channels * multiplier, filters)",
     )  # fmt: skip
     c, *window = _channels("separable_conv", y, data_format), *pointwise_kernel.shape[:-2]
-    if pointwise_kernel.shape[-2] != c or math.prod(window) != 1:
+    taken, given, *window = unknown_shape((pointwise_kernel.shape[-2], c, *window))
+    if (None not in (taken, given) and taken != given) or {*window} - {1, None}:
         raise ShapeError(
             f"separable_conv: pointwise_kernel is {describe(pointwise_kernel)}. Expected "
             f"{(*[1] * len(window), c, 'filters')}, as the depthwise kernel gives {c} channels."
@@ -447,9 +449,10 @@ def fold(
     sizes = per_axis("fold", "output_size", output_size, 2)
     places = [(n + 2 * p - reach(k, d)) // s + 1
               for n, p, k, d, s in zip(sizes, around, window, spread, step, strict=True)]
+    sizes_of_x = unknown_shape(x.shape)
     if (
-        len(x.shape) != 3 or (x.shape[1] or 0) % math.prod(window)
-        or x.shape[2] not in (None, math.prod(places))
+        len(sizes_of_x) != 3 or (sizes_of_x[1] or 0) % math.prod(window)
+        or sizes_of_x[2] not in (None, math.prod(places))
     ):
         raise ShapeError(
             f"fold: x is {describe(x)}. For images of {sizes} expected (batch, channels * "

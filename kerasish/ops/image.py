@@ -101,8 +101,17 @@ def crop_images(
     ):
         n = shape(images)[axis]
         before, after = _edges("crop_images", n, before, after, target, -1)
-        images = cut(images, axis, before, n - after)
+        images = _sized(cut(images, axis, before, n - after), axis, target)
     return images
+
+
+def _sized(images: Any, axis: int, size: int | None) -> Any:
+    """The images with a size told where only it is known, not how it came about."""
+    sizes = list(shape(images))
+    if size is None or type(sizes[axis]) is int:
+        return images
+    sizes[axis] = size
+    return reshape(images, sizes)
 
 
 @op(convert="images")
@@ -133,7 +142,7 @@ def pad_images(
         (w, left_padding, right_padding, target_width),
     ):
         widths[axis] = _edges("pad_images", shape(images)[axis], before, after, target, 1)
-    return _pad(images, widths, 0)
+    return _sized(_sized(_pad(images, widths, 0), h, target_height), w, target_width)
 
 
 def _tuple(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:

@@ -488,11 +488,12 @@ def istft(
         return signal[..., cut : end - cut]
     signal = signal[..., cut : cut + length]
     missing = length - (end - cut)
-    if not isinstance(missing, int):
-        missing = maximum(missing, 0)  # in a TensorFlow graph
-    elif missing <= 0:
-        return signal
-    return _pad(signal, [*[(0, 0)] * (len(signal.shape) - 1), (0, missing)], 0)
+    if isinstance(missing, int) and missing <= 0:
+        missing = 0
+    else:
+        more = missing if isinstance(missing, int) else maximum(missing, 0)  # in a graph
+        signal = _pad(signal, [*[(0, 0)] * (len(signal.shape) - 1), (0, more)], 0)
+    return signal if type(missing) is int else reshape(signal, (*shape(signal)[:-1], length))
 
 
 @op(float="x y", real=True, rank=2)

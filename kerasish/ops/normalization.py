@@ -53,8 +53,9 @@ def _differs(shape: Sequence[Any], other: Sequence[Any]) -> bool:
 
 
 def _broadcasts(shape: Sequence[Any], other: Sequence[Any]) -> bool:
+    shape, other = unknown_shape(shape), unknown_shape(other)
     return len(shape) <= len(other) and all(
-        n == 1 or n == m for n, m in zip(shape[::-1], other[::-1], strict=False)
+        n in (1, m) or None in (n, m) for n, m in zip(shape[::-1], other[::-1], strict=False)
     )
 
 

@@ -160,6 +160,55 @@ def test_divmod(backend):
         np.testing.assert_allclose(host(got[1]), want[1], rtol=1e-5, atol=1e-6)
 
 
+WRONG_KEYS = [
+    [0.5], np.array([1.0]), (0, np.array([1.0])), 1.5, "a", (0, 0, 0), (..., ...), 2, (0, -4),
+    np.ones((3, 2), bool), np.ones(3, bool), slice(1.5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", WRONG_KEYS, ids=repr)
+def test_wrong_keys(key, backend):
+    for x in (ops.convert_to_tensor(A), keras.KerasTensor(A.shape)):
+        with pytest.raises((ValueError, TypeError)):
+            ops.get_item(x, key)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_indexing_where_sizes_are_unknown(key):
+    """What is said of a symbolic tensor holds for all real ones, short ones too."""
+    for unknown in ((None, 3), (2, None), (None, None)):
+        said = keras.KerasTensor(unknown)[key].shape
+        for sizes in np.ndindex(5, 5):
+            if any(u not in (None, n) for u, n in zip(unknown, sizes, strict=True)):
+                continue
+            try:
+                real = np.zeros(sizes)[key].shape
+            except IndexError:
+                continue
+            assert len(said) == len(real)
+            assert all(s in (None, n) for s, n in zip(said, real, strict=True)), (said, real)
+
+
+def test_unknown_sizes_beside_known_ones():
+    """An unknown size that must be a known one fits; what is then known is said."""
+    of = keras.KerasTensor
+    assert ops.concatenate([of((2, None)), of((4, 3))]).shape == (6, 3)
+    assert ops.concatenate([of((2, 3)), np.ones((4, 3), "float32")]).shape == (6, 3)
+    assert ops.stack([of((None, 3)), of((2, None))]).shape == (2, 2, 3)
+    assert ops.squeeze(of((None, None, 3)), 1).shape == (None, 3)
+    assert ops.categorical_crossentropy(of((None, 4)), of((3, None))).shape == (3,)
+    assert ops.fold(of((None, None, None)), (5, 6), (2, 2)).shape == (None, None, 5, 6)
+    assert ops.conv(of((2, 7, None)), of((None, 3, 4))).shape == (2, None, 4)
+    assert ops.image.pad_images(
+        of((None, None, None, 3)), 1, 2, target_height=6, target_width=8
+    ).shape == (None, 6, 8, 3)
+    assert ops.rms_normalization(of((None, 5)), of((5,)), axis=0).shape == (None, 5)
+    with pytest.raises(ValueError, match=r"concatenate.*\(None, 3\), \(2, 4\)"):
+        ops.concatenate([of((None, 3)), of((2, 4))])
+    with pytest.raises(ValueError, match="unstack: the size of axis 1 is unknown"):
+        ops.unstack(of((2, None)), axis=1)
+
+
 def test_symbolic_tensors_have_no_values():
     x = keras.KerasTensor((None, 2))
     for call in (bool, float, int, np.asarray, np.exp, len, list):

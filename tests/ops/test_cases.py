@@ -127,6 +127,56 @@ def test_symbolic(row, unknown):
             assert a == b or (unknown and a is None), f"{s} for {r.shape}"
 
 
+UNTOLD = {
+    "split": "cuts are taken to lie within an axis of unknown size, as in Keras",
+    "array_split": "as split", "vsplit": "as split",
+    "squeeze": "an axis of unknown size is taken to stay", "cross": "vectors are taken to have 3",
+    "solve": "b of unknown sizes may be vectors or matrices",
+    "unstack": "the number of results is the size",
+}  # fmt: skip
+"""Ops whose rank or number of results depends on a size, and what they do where it is unknown."""
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of means of nothing
+@rows
+def test_symbolic_with_unknown_sizes(row):
+    """One size unknown after the other, and all at once. What is claimed of the result holds in
+    real calls with other sizes."""
+    leaves = tree.flatten(row.args)
+    where = [i for i, a in enumerate(leaves) if isinstance(a, np.ndarray) and a.ndim]
+    places = [(i, axis) for i in where for axis in range(leaves[i].ndim)]
+    if row.name.rpartition(".")[2] in UNTOLD or not row.symbolic or row.through or not places:
+        return
+    function = subject(row)
+
+    def call(change):
+        """The shapes of the outputs, with each array replaced by what `change` makes of it."""
+        full = [change(i, a) if i in where else a for i, a in enumerate(leaves)]
+        out = tree.flatten(function(*tree.pack_sequence_as(row.args, full), **row.kwargs))
+        return [tuple(o.shape) if hasattr(o, "shape") else o for o in out]
+
+    for unknown in [*({place} for place in places), set(places)]:
+        claimed = call(lambda i, a, unknown=unknown: KerasTensor(
+            [None if (i, axis) in unknown else n for axis, n in enumerate(a.shape)], a.dtype.name
+        ))  # fmt: skip
+        for other in (None, 0, 1, 2, 3, 7):
+            def resized(i, a, unknown=unknown, other=other):
+                for axis, n in enumerate(a.shape):
+                    if (i, axis) in unknown and other is not None:
+                        a = np.take(a, np.arange(other) % max(n, 1), axis)
+                return a
+
+            try:
+                real = call(resized)
+            except Exception:
+                continue  # such sizes do not fit
+            for s, r in zip(claimed, real, strict=True):
+                if isinstance(s, tuple) and isinstance(r, tuple):
+                    assert len(s) == len(r) and all(
+                        a in (None, b) for a, b in zip(s, r, strict=True)
+                    ), f"{s} for {r}, unknown: {unknown}"
+
+
 def _float_leaves(args):
     return [i for i, a in enumerate(tree.flatten(args))
             if isinstance(a, np.ndarray) and a.dtype.kind == "f"]

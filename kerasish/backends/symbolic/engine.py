@@ -23,6 +23,9 @@ class Unknown(int):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return "None"
+
 
 def _closed(name: str) -> Callable[..., Any]:
     plain = getattr(int, name)

@@ -14,9 +14,11 @@ from kerasish.backends.shapes import (
     axes_taken,
     axis_of,
     check_block,
+    check_indices,
     expand_key,
     is_array_index,
     resolve,
+    section_bounds,
     target,
     together,
 )  # fmt: skip
@@ -113,16 +115,28 @@ def unstack(x: Any, num: int | None, axis: int) -> list[Spec]:
 
 
 def _sliced(k: slice, size: int) -> int:
-    def count(n: int) -> int:
-        return len(range(*k.indices(n)))
+    n = len(range(*k.indices(int(size))))
+    return Unknown(n) if type(size) is Unknown else n  # a short axis may end before the slice
 
-    n = count(int(size))
-    # Unknown stays what depends on an unknown size.
-    return Unknown(n) if type(size) is Unknown and count(2 * int(size)) != n else n
+
+def split(x: Any, indices_or_sections: Any, axis: int) -> list[Spec]:
+    axis = axis_of(axis, x.ndim)
+    size = x.shape[axis]
+
+    def piece(start: Any, stop: Any) -> Any:
+        # Of an axis of unknown size it is taken to reach to the cuts that are told.
+        reached = type(size) is Unknown and 0 <= start <= stop
+        return stop - start if reached else _sliced(slice(start, stop), size)
+
+    return [
+        Spec((*x.shape[:axis], piece(start, stop), *x.shape[axis + 1 :]), x.dtype)
+        for start, stop in section_bounds(size, indices_or_sections)
+    ]
 
 
 def get_item(x: Any, key: Any) -> Spec:
     items = expand_key(key, x.ndim)
+    check_indices(items, x.shape)
     arrays = any(is_array_index(k) for k in items)
     sizes: list[int] = []
     blocks: list[tuple[int, ...]] = []
@@ -134,7 +148,7 @@ def get_item(x: Any, key: Any) -> Spec:
             is_array.append(False)
         else:
             if not is_array_index(k):
-                _check_index(k, x.shape, axis)
+                _check_index(k)
             if arrays:
                 first = len(sizes) if first is None else first
                 blocks.append(_index_shape(k))
@@ -146,16 +160,12 @@ def get_item(x: Any, key: Any) -> Spec:
     return Spec((*sizes[:at], *_broadcast(blocks), *sizes[at:]), x.dtype)
 
 
-def _check_index(k: Any, shape: Any, axis: int) -> None:
+def _check_index(k: Any) -> None:
     if not hasattr(k, "__index__") and not hasattr(k, "dtype"):
         raise KindError(
             "An index is an integer, a slice, None, ... or an array of integers or bools, got "
             f"{k!r}."
         )
-    if isinstance(k, int | np.integer) and type(shape[axis]) is not Unknown:
-        n = shape[axis]
-        if not -n <= k < n:
-            raise ShapeError(f"Index {k} is out of range for axis {axis} of the shape {shape}.")
 
 
 def _index_shape(k: Any) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ def softmax(x: Any, axis: Any) -> Any:
 
 
 log_softmax = sparsemax = softmax
+_layer_norm = _rms_norm = _same
 
 
 def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:

@@ -14,6 +14,7 @@ from kerasish.backends.shapes import (
     axes_of,
     axis_of,
     check_block,
+    check_indices,
     expand_key,
     is_array_index,
     section_bounds,
@@ -153,6 +154,7 @@ def get_item(x: Any, key: Any) -> Any:
     items = expand_key(key, len(x.shape))
     if not any(is_array_index(k) for k in items):
         return x[tuple(items)]
+    check_indices(items, x.shape.as_list())
     # First what is not an array: slices and new axes. The rest waits: (array, its axis then).
     basic: list[Any] = []
     arrays: list[tuple[Any, int]] = []
