@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 _BINARY = {
@@ -24,7 +25,7 @@ def _op(name: str) -> Any:
 
 
 def _bitwise(name: str, *operands: Any) -> Any:
-    """`&`, `|`, `^`, `~` work on bits of integers and on truth values of bools."""
+    """`&`, `|`, `^`, `~` as engines have them: bits of integers, truth values of bools."""
     bools = all(str(getattr(x, "dtype", type(x).__name__)) == "bool" for x in operands)
     if name == "invert":
         return _op("logical_not" if bools else "bitwise_not")(*operands)
@@ -36,44 +37,66 @@ def of_ufunc(ufunc: Any) -> Any:
     from kerasish import ops
 
     name = {"remainder": "mod", "invert": "bitwise_not"}.get(ufunc.__name__, ufunc.__name__)
-    return getattr(ops, name, ufunc)
+    return _divmod if name == "divmod" else getattr(ops, name, ufunc)
 
 
-_UFUNCS = {
-    "add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "divide",
-    "floor_divide": "floor_divide", "remainder": "mod", "power": "power", "matmul": "matmul",
-    "left_shift": "left_shift", "right_shift": "right_shift",
-    **{op: op for op in (*_ON_INTEGERS.values(), *_COMPARE.values())},
-}  # fmt: skip
+def _divmod(x1: Any, x2: Any) -> Any:
+    return _op("floor_divide")(x1, x2), _op("mod")(x1, x2)
+
+
+_UFUNCS = frozenset((
+    "add subtract multiply divide floor_divide remainder divmod power matmul left_shift "
+    "right_shift bitwise_and bitwise_or bitwise_xor less less_equal greater greater_equal equal "
+    "not_equal"
+).split())
 
 
 def reflected(ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
     """What `array + symbolic` is: NumPy calls the ufunc of the operator; else `NotImplemented`."""
-    if method != "__call__" or kwargs or ufunc.__name__ not in _UFUNCS:
+    if method != "__call__" or kwargs or not is_binary(ufunc):
         return NotImplemented
-    return _op(_UFUNCS[ufunc.__name__])(*inputs)
+    return of_ufunc(ufunc)(*inputs)
 
 
-def install(cls: type) -> type:
-    """Gives a class the operators; each calls the op of its meaning."""
+def is_binary(ufunc: Any) -> bool:
+    """Whether a NumPy function is what an operator with two operands calls."""
+    return ufunc.__name__ in _UFUNCS
+
+
+def _compare(op: str, x: Any, other: Any) -> Any:
+    if op in ("equal", "not_equal") and (other is None or isinstance(other, str)):
+        return op == "not_equal"  # as where a list is searched for a name
+    return _op(op)(x, other)
+
+
+def install(cls: type, bits: Sequence[str] = ()) -> type:
+    """Gives a class the operators; each calls the op of its meaning.
+
+    Those named in `bits` work on the bits of integers, as an engine's arrays have it. The others
+    of `&`, `|`, `^`, `~` work on truth values: what Keras has for variables (but `~`) and for
+    symbolic tensors.
+    """
 
     def method(name: str, function: Any) -> None:
         function.__name__ = f"__{name}__"
         setattr(cls, f"__{name}__", function)
 
     for name, op in _BINARY.items():
-        if name in _ON_INTEGERS:
+        if name in bits:
             method(name, lambda self, other, n=name: _bitwise(n, self, other))
             method(f"r{name}", lambda self, other, n=name: _bitwise(n, other, self))
         else:
             method(name, lambda self, other, op=op: _op(op)(self, other))
             method(f"r{name}", lambda self, other, op=op: _op(op)(other, self))
     for name, op in _COMPARE.items():
-        method(name, lambda self, other, op=op: _op(op)(self, other))
+        method(name, lambda self, other, op=op: _compare(op, self, other))
     method("neg", lambda self: _op("negative")(self))
     method("abs", lambda self: _op("absolute")(self))
-    method("pos", lambda self: self)
-    method("invert", lambda self: _bitwise("invert", self))
+    method("pos", lambda self: _op("copy")(self))
+    if "invert" in bits:
+        method("invert", lambda self: _bitwise("invert", self))
+    else:
+        method("invert", lambda self: _op("logical_not")(self))
     method("getitem", lambda self, key: _op("get_item")(self, key))
     method("divmod", lambda self, other: (self // other, self % other))
     method("rdivmod", lambda self, other: (other // self, other % self))

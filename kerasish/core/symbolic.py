@@ -189,7 +189,7 @@ class KerasTensor:
     __index__ = __int__
 
 
-operators.install(Spec)
+operators.install(Spec, ("and", "or", "xor", "invert"))
 
 
 class KerasHistory(tuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from kerasish.core import operators, scope
 from kerasish.errors import InvalidArgument, ShapeError
 
 
-@operators.install
+@functools.partial(operators.install, bits=("invert",))
 class Variable:
     """A tensor that training changes in place: a weight, a counter, an optimizer's slot.
 
@@ -234,7 +235,7 @@ class Variable:
         # A plain np.multiply(x, self.w) in a user's layer must see the tracked value.
         inputs = tuple(x.value if isinstance(x, Variable) else x for x in inputs)
         known = all(backends.host().owns(x) for x in inputs if hasattr(x, "shape"))
-        if method == "__call__" and not kwargs and not known:
+        if method == "__call__" and not kwargs and (not known or operators.is_binary(ufunc)):
             return operators.of_ufunc(ufunc)(*inputs)  # an array on the left of `+`, too
         return getattr(ufunc, method)(*inputs, **kwargs)
 

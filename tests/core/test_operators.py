@@ -18,13 +18,12 @@ BINARY = {
     "**": (operator.pow, np.abs(A), B), "@": (operator.matmul, A, B.T),
     "<": (operator.lt, A, B), "<=": (operator.le, A, B), ">": (operator.gt, A, B),
     ">=": (operator.ge, A, B), "==": (operator.eq, M, N), "!=": (operator.ne, M, N),
-    "&": (operator.and_, M, N), "|": (operator.or_, M, N), "^": (operator.xor, M, N),
     "& bools": (operator.and_, P, Q), "| bools": (operator.or_, P, Q),
     "^ bools": (operator.xor, P, Q), "<<": (operator.lshift, M, N), ">>": (operator.rshift, M, N),
     "// integers": (operator.floordiv, M, N), "% integers": (operator.mod, M, N),
 }  # fmt: skip
 UNARY = {
-    "-": (operator.neg, A), "+": (operator.pos, A), "abs": (abs, A), "~": (operator.invert, M),
+    "-": (operator.neg, A), "+": (operator.pos, A), "abs": (abs, A),
     "~ bools": (operator.invert, P), "round": (round, A),
 }  # fmt: skip
 SCALARS = (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.lt)
@@ -74,6 +73,60 @@ def test_unary(name, backend):
     close(function(variable(a)), want)
     symbolic = function(keras.KerasTensor(a.shape, a.dtype.name))
     assert (symbolic.shape, symbolic.dtype) == (a.shape, a.dtype.name)
+
+
+def test_truth_values_and_bits(backend):
+    """On variables and symbolic tensors `&`, `|`, `^` are of truth values, as in Keras; on what a
+    layer is called with they are the engine's, of bits."""
+    for function, truth in (
+        (operator.and_, np.logical_and), (operator.or_, np.logical_or), (operator.xor, np.logical_xor),
+    ):  # fmt: skip
+        for a, b in ((M, N), (A, B), (P, N), (M, 2), (A, True)):
+            v = variable(a)
+            w = b if np.ndim(b) == 0 else variable(b)
+            t = b if np.ndim(b) == 0 else ops.convert_to_tensor(b)
+            x = keras.Input(a.shape[1:], dtype=a.dtype.name)
+            for got in (function(v, w), function(v, t), keras.Model(x, function(x, t))(v.value)):
+                assert ops.dtype(got) == "bool"
+                close(got, truth(a, b))
+        seen = keras.layers.Lambda(lambda x, f=function: f(x, x + 1))
+        assert seen(keras.KerasTensor((None, 3), "int32")).dtype == "int32"
+        close(seen(M), function(M, M + 1))
+        close(function(M, variable(N)), function(M, N))
+    close(~variable(M), ~M)
+    close(~variable(P), ~P)
+    x = keras.Input((3,), dtype="int32")
+    close(keras.Model(x, ~x)(M), M == 0)
+
+
+def test_nothing_equals_no_tensor(backend):
+    for x in (variable(A), keras.KerasTensor((None, 3))):
+        assert (x == None) is False and (x != None) is True and (x == "x") is False  # noqa: E711
+        assert [None, "x", x].index(x) == 2
+        with pytest.raises(TypeError):
+            x < None  # noqa: B015
+
+
+def test_plus_is_a_copy(backend):
+    v = variable(A)
+    same = +v
+    v.assign(B)
+    close(same, A)
+    assert not isinstance(same, keras.Variable)
+
+
+def test_dtypes_beside_numpy(backend):
+    """What NumPy would promote by its own rules is promoted by ours, on either side."""
+    v = keras.Variable(A)
+    symbolic = keras.KerasTensor(A.shape)
+    for x in (np.int64(2), np.array([1, 2, 3], "int32"), np.float32(2), np.ones((2, 3), "int8")):
+        for function in (operator.add, operator.mul, operator.truediv, operator.floordiv, operator.mod):
+            for got in (function(x, v), function(v, x), function(x, symbolic)):
+                assert ops.dtype(got) == "float32"
+            close(function(x, v), function(x, A))
+        for got in divmod(x, v):
+            assert ops.dtype(got) == "float32"
+        assert [y.dtype for y in divmod(x, symbolic)] == ["float32"] * 2
 
 
 @pytest.mark.parametrize("function", SCALARS, ids=lambda f: f.__name__)
