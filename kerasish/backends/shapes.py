@@ -35,6 +35,11 @@ def axes_of(axis: Any, ndim: int) -> list[int]:
     return axes
 
 
+def axes_over(axis: Any, ndim: int) -> Any:
+    """The axes of a softmax: of a scalar any one may be named."""
+    return None if not ndim and isinstance(axis, int) else axis
+
+
 def target(newshape: Any, shape: Sequence[Any]) -> Any:
     """The shape to reshape `shape` to. `None` means -1, or, next to a -1, the size found there."""
     if not isinstance(newshape, list | tuple):

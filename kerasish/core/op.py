@@ -430,18 +430,20 @@ def _source(name: str, required: int, count: int, checks: list[str], scalars: bo
     return "\n".join([*lines, "    return slow(args, kwargs, full)"])
 
 
-def _taken(parameter: inspect.Parameter) -> tuple[frozenset[type], bool]:
-    """The plain types that a parameter takes by its type hint, and whether also sequences."""
+def _taken(parameter: inspect.Parameter) -> tuple[frozenset[type], bool | str]:
+    """The plain types that a parameter takes by its type hint, and whether also sequences of
+    them (`"None"`: and of `None`)."""
     hint = str(parameter.annotation)
     if hint in ("Axis", "Shape"):
         hint = "int | Sequence[int]" + " | None" * (hint == "Axis")
     kinds = _KINDS.get(hint.removeprefix("Sequence[").split()[0].rstrip("]"))
     if kinds is None:
         return _PLAIN, True
-    return frozenset(kinds + (type(None),) * hint.endswith("None")), "Sequence" in hint
+    many = "None" if "None]" in hint else "Sequence" in hint
+    return frozenset(kinds + (type(None),) * hint.endswith("None")), many
 
 
-def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool) -> Any:
+def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool | str) -> Any:
     """The value with numbers and arrays of NumPy as Python's own; another kind than the
     parameter takes is refused. Tensors pass: they may be told in a graph alone."""
     if isinstance(x, np.ndarray | np.generic | range) and str not in taken:
@@ -450,12 +452,14 @@ def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool) -> Any:
         if whole:  # perhaps many
             return tuple(x)
     if many and isinstance(x, list | tuple):
-        return tuple([_plain(parameter, y, taken | {type(None)}, True) for y in x])
+        inner = taken | {type(None)} if many == "None" else taken
+        return tuple([_plain(parameter, y, inner, False) for y in x])
     if type(x) in taken or hasattr(x, "dtype"):
         return x
     if bool in taken and int not in taken and type(x) is int:
         return bool(x)
-    if not isinstance(x, bool | float | complex | str | dict | list | tuple | None):
+    numeric = hasattr(x, "__index__") or hasattr(x, "__float__")  # an engine's symbolic integer
+    if numeric and not isinstance(x, bool | float | complex):
         return x
     what = (
         "the name of a choice" if str in taken else "a number" if float in taken
@@ -467,8 +471,10 @@ def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool) -> Any:
 
 def _within(x: Any, dtype: str) -> Any:
     """A Python number as one of the dtype's: integers end at the ends of their range."""
-    if dtype not in (*dtypes.SIGNED, *dtypes.UNSIGNED) or type(x) is complex or x != x:
+    if dtype not in (*dtypes.SIGNED, *dtypes.UNSIGNED) or type(x) is complex:
         return x
+    if x != x:
+        raise DTypeError(f"NaN is none of the numbers of {dtype}.")
     ends = np.iinfo(dtype)
     return int(min(max(x, ends.min), ends.max))
 
@@ -502,11 +508,17 @@ def describe(x: Any) -> str:
     if hasattr(x, "shape") and hasattr(x, "dtype"):
         dims = ", ".join("None" if d is None else str(d) for d in x.shape)
         kind = "sparse " if backends.active.is_sparse(x) else ""
-        return f"{kind}{dtypes.standardize(x.dtype)}[{dims}]"
+        return f"{kind}{_dtype_name(x)}[{dims}]"
     if isinstance(x, list | tuple) and any(hasattr(y, "shape") for y in x):
         return "[" + ", ".join(describe(y) for y in x) + "]"
     text = repr(x)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _dtype_name(x: Any) -> str:
+    if type(x) is np.ndarray and x.dtype.kind in "Mm":  # times, which no tensor holds
+        return str(x.dtype)
+    return dtypes.standardize(x.dtype)
 
 
 _OF_DTYPES = ("not implemented for", "in the list of allowed values", "must be integers")
@@ -553,7 +565,9 @@ def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]
 def _holds_no_numbers(x: Any) -> bool:
     if isinstance(x, list | tuple):
         return any(map(_holds_no_numbers, x))
-    return hasattr(x, "dtype") and hasattr(x, "shape") and dtypes.standardize(x.dtype) == "string"
+    if not (hasattr(x, "dtype") and hasattr(x, "shape")):
+        return False
+    return _dtype_name(x).startswith(("string", "datetime", "timedelta"))
 
 
 def _called(error: KerasishError, name: str) -> KerasishError:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kerasish import backends
-from kerasish.backends.shapes import axis_of
+from kerasish.backends.shapes import axes_of, axes_over, axis_of
 from kerasish.core.op import op
 from kerasish.errors import ShapeError
 from kerasish.ops.core import shape
@@ -419,8 +419,9 @@ def softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
     [[0.5, 0.5], [0.0, 1.0]]
     """
     if 0 in x.shape:
+        axes_of(axis, len(x.shape))
         return x
-    axis = axis if len(x.shape) else None
+    axis = axes_over(axis, len(x.shape))
     e = exp(x - backends.active.stop_gradient(max(x, axis, keepdims=True)))
     return e / sum(e, axis, keepdims=True)
 
@@ -437,7 +438,7 @@ def log_softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
     >>> keras.ops.log_softmax([0.0, 1000.0]).tolist()
     [-1000.0, 0.0]
     """
-    return x - logsumexp(x, axis if len(x.shape) else None, keepdims=True)
+    return x - logsumexp(x, axes_over(axis, len(x.shape)), keepdims=True)
 
 
 @op(float="x", real=True)

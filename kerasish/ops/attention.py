@@ -6,6 +6,7 @@ from typing import Any
 
 from kerasish import backends
 from kerasish.core.op import describe, op
+from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import ShapeError
 from kerasish.ops.activation import softmax
 from kerasish.ops.contraction import einsum
@@ -55,7 +56,7 @@ def dot_product_attention(
 
     fits = (
         len(q) == len(k) == len(v) == 4 and same(k[:3], v[:3]) and same(q[::3], k[::3])
-        and (None in (q[2], k[2]) or q[2] % k[2] == 0)
+        and (None in (q[2], k[2]) or (0 < k[2] <= q[2] and q[2] % k[2] == 0))
     )  # fmt: skip
     if not fits:
         raise ShapeError(
@@ -63,6 +64,18 @@ def dot_product_attention(
             "(batch, source, key heads, size), where key heads divides heads; got "
             f"query={describe(query)}, key={describe(key)}, value={describe(value)}."
         )
+    for name, x in (("bias", bias), ("mask", mask)):
+        if x is None:
+            continue
+        sizes = unknown_shape(x.shape)
+        scores = unknown_shape((q[0], q[2], q[1], k[1]))
+        if len(sizes) > 4 or not all(
+            m == 1 or m == n or None in (m, n) for m, n in zip(sizes[::-1], scores[::-1])
+        ):
+            raise ShapeError(
+                f"ops.dot_product_attention: {name} must broadcast to the scores (batch, heads, "
+                f"target, source), here {scores}, got the shape {sizes}."
+            )
     if mask is not None:
         mask = cast(mask, "bool")
     if scale is None:

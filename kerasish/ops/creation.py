@@ -216,18 +216,20 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     if stop is None:
         start, stop = 0, start
     step = 1 if step is None else step
+    for x in (start, stop, step):
+        if not isinstance(x, int | float) and not hasattr(x, "dtype"):
+            raise KindError(f"arange counts in real numbers, got {x!r:.60}.")
+        if len(getattr(x, "shape", ())):
+            raise KindError("arange takes numbers, got an array.")
     if dtype is None:
         kinds = [
             x.dtype if hasattr(x, "dtype") else int if isinstance(x, int) else type(x)
             for x in (start, stop, step)
         ]
         dtype = dtypes.result_type(*kinds)
-    if any(isinstance(x, complex) for x in (start, stop, step)):
-        raise DTypeError(f"arange counts in real numbers, got {start}, {stop}, {step}.")
-    if any(len(getattr(x, "shape", ())) for x in (start, stop, step)):
-        raise KindError("arange takes numbers, got an array.")
     dtype = dtypes.standardize(dtype)
-    if dtype in dtypes.COMPLEX:
+    uneven = any(isinstance(x, float | np.floating) and x % 1 for x in (start, stop, step))
+    if dtype in dtypes.COMPLEX or (uneven and not dtypes.is_float(dtype)):
         return ops.cast(arange(start, stop, step), dtype)
     return _arange(start, stop, step, dtype)
 
@@ -343,6 +345,8 @@ def geomspace(
     if _scalar(start) and _scalar(stop):
         values = np.geomspace(start, stop, num, endpoint, axis=axis)
         return _host(values, dtypes.standardize(dtype))
+    if any(ops.dtype(x) in dtypes.COMPLEX for x in (start, stop)):
+        raise DTypeError(f"geomspace: the ends must be real, got {start} and {stop}.")
     start, stop, kind = _ends(start, stop)
     ends = [log(absolute(x)) for x in (start, stop)]
     values = exp(linspace(*ends, num, endpoint))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasish import backends, ops
+from kerasish import backends, dtypes, ops
 from kerasish.backends.shapes import axis_of
 from kerasish.core.op import op
 from kerasish.core.symbolic import unknown_shape
@@ -112,7 +112,7 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     """
 
 
-@op
+@op(convert="inputs")
 def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Any:
     """A block of `inputs`, at a place that may be computed.
 
@@ -127,7 +127,6 @@ def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Any:
     [[2, 3], [5, 6]]
     """
     if not isinstance(shape, int) and any(isinstance(n, int) and n == -1 for n in shape):
-        inputs = ops.convert_to_tensor(inputs)
         ends = [0 if isinstance(a, int) and a < 0 else n
                 for a, n in zip(start_indices, ops.shape(inputs), strict=True)]  # fmt: skip
         shape = [
@@ -453,6 +452,7 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
     return tuple(reversed(places))
 
 
+@op(convert="x", real=True)
 def unique(
     x: Any,
     sorted: bool = True,
@@ -484,17 +484,17 @@ def unique(
     >>> values.tolist(), counts.tolist()
     ([1, 3], [1, 2])
     """
-    if x is None:
-        raise KindError("ops.unique: x must be an array, got None.")
-    if size is not None and (not isinstance(size, int | np.integer) or size < 0):
-        raise KindError(f"ops.unique: size must be None or how many values to give, got {size!r}.")
+    if size is not None and size < 0:
+        raise InvalidArgument(f"unique: size must not be negative, got {size}.")
+    if np.ndim(fill_value) or fill_value != fill_value and ops.dtype(x) in dtypes.WHOLE:
+        raise KindError(f"unique: fill_value must be one of {ops.dtype(x)}, got {fill_value!r}.")
     values, index, inverse, counts = _unique(x, axis, size, 0 if fill_value is None else fill_value)
     wanted = (return_index, return_inverse, return_counts)
     extra = [y for y, want in zip((index, inverse, counts), wanted, strict=True) if want]
     return (values, *extra) if extra else values
 
 
-@op(convert="x", real=True)
+@op(convert="x")
 def _unique(x: Any, axis: int | None, size: int | None, fill_value: Any) -> tuple[Any, ...]:
     """All four results of `unique`.
 

@@ -359,8 +359,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
         a: shape `(..., m, n)`.
         b: vectors, shape `(..., m)`, if `b` has one axis fewer than `a`, else the columns of
             `(..., m, k)`.
-        rcond: singular values of `a` up to this fraction of the largest count as zero; by default
-            `max(m, n)` times the resolution of the dtype.
+        rcond: singular values of `a` up to this fraction of the largest count as zero; by default,
+            and if negative, `max(m, n)` times the resolution of the dtype.
 
     Returns:
         Shape `(..., n)` or `(..., n, k)`.
@@ -370,7 +370,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     >>> keras.ops.lstsq(a, b).round(3).tolist()
     [1.0, 2.0]
     """
-    rcond = _rounding(a) if rcond is None else rcond
+    rcond = _rounding(a) if rcond is None or rcond < 0 else rcond
     return _with_columns(lambda a, b: matmul(_pinv(a, rcond), b), a, b)
 
 

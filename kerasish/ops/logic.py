@@ -114,7 +114,7 @@ def isclose(
 
     limit = add(multiply(absolute(x2), rtol), atol)
     close = less_equal(absolute(subtract(x1, x2)), limit)
-    close = where(logical_and(isfinite(x1), isfinite(x2)), close, equal(x1, x2))
+    close = logical_or(equal(x1, x2), logical_and(close, isfinite(x2)))
     return logical_or(close, logical_and(isnan(x1), isnan(x2))) if equal_nan else close
 
 

@@ -639,6 +639,8 @@ def pad(
     ndim = len(x.shape)
     if type(constant_values) is complex and ops.dtype(x) not in dtypes.COMPLEX:
         raise DTypeError(f"pad: constant_values must be real beside {ops.dtype(x)}.")
+    if constant_values != constant_values and ops.dtype(x) in dtypes.WHOLE:
+        raise DTypeError(f"pad: constant_values must be an integer beside {ops.dtype(x)}, got nan.")
     widths = np.broadcast_to(np.asarray(pad_width, int), (ndim, 2)).tolist()
     if any(n < 0 for pair in widths for n in pair):
         raise InvalidArgument(f"pad: widths cannot be negative, got {pad_width}. To cut, slice.")

@@ -315,6 +315,18 @@ def rfft(x: Any, fft_length: int | None = None) -> tuple[Any, Any]:
     >>> real.tolist()
     [4.0, 0.0, 0.0]
     """
+    _some("rfft", x.shape[-1] if fft_length is None else fft_length)
+    return _rfft(x, fft_length)
+
+
+@op(float="x")
+def _rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
+    """`rfft` of a length that is possible."""
+
+
+def _some(name: str, length: Any) -> None:
+    if length is not None and length < 1:
+        raise ShapeError(f"ops.{name}: a signal has at least one sample, got the length {length}.")
 
 
 @op(float="*x", wide=True, real=True)
@@ -332,6 +344,15 @@ def irfft(x: Any, fft_length: int | None = None) -> Any:
     >>> keras.ops.irfft(([4.0, 0.0, 0.0], [0.0, 0.0, 0.0])).tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
+    if fft_length is None and x[0].shape[-1] is not None:
+        fft_length = 2 * (x[0].shape[-1] - 1)
+    _some("irfft", fft_length)
+    return _irfft(x, fft_length)
+
+
+@op(float="*x")
+def _irfft(x: Any, fft_length: int | None) -> Any:
+    """`irfft` of a length that is possible."""
 
 
 @op(convert="x")
@@ -511,6 +532,8 @@ def cdist(x: Any, y: Any) -> Any:
     >>> keras.ops.cdist([[0.0, 0.0]], [[3.0, 4.0], [0.0, 1.0]]).tolist()
     [[5.0, 1.0]]
     """
+    if None not in (x.shape[-1], y.shape[-1]) and x.shape[-1] != y.shape[-1]:
+        raise ShapeError(f"cdist: points of {x.shape[-1]} and of {y.shape[-1]} coordinates.")
     difference = subtract(expand_dims(x, -2), expand_dims(y, -3))
     return safe_sqrt(sum(multiply(difference, difference), axis=-1))
 

@@ -11,7 +11,7 @@ from kerasish import config, dtypes, ops
 from kerasish.backends.shapes import axes_of, axis_of
 from kerasish.core.op import describe, op
 from kerasish.core.symbolic import unknown_shape
-from kerasish.errors import DTypeError, InvalidArgument, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, KindError, ShapeError
 
 __all__ = [
     "batch_normalization", "layer_normalization", "moments", "normalize", "rms_normalization",
@@ -212,6 +212,8 @@ def layer_normalization(
     )  # fmt: skip
     axes = tuple(sorted(axes))
     epsilon = config.epsilon() if epsilon is None else epsilon
+    if isinstance(epsilon, complex) or getattr(epsilon, "shape", ()) != ():
+        raise KindError(f"layer_normalization: epsilon must be a number, got {epsilon!r:.60}.")
     wide = _wide(x)
     if rms_scaling:
         spread = ops.var(wide, axes, keepdims=True)

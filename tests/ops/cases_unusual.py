@@ -4,6 +4,7 @@ import numpy as np
 
 from kerasish import ops
 from tests.ops.case import case, x
+from tests.ops.cases_attention import attention
 
 EMPTY = np.zeros((0, 3, 4), "float32")
 NONE = np.zeros(0, "int32")
@@ -116,3 +117,23 @@ plain("matmul", np.zeros((2, 3, 0), "float32"), np.zeros((0, 4), "float32"), ref
 plain("softmax", 3.0, ref=np.float32(1))
 plain("log_softmax", 3.0, ref=np.float32(0))
 plain("sign", np.array([nan, -2, 0], "float32"), ref=np.array([nan, -1, 0], "float32"))
+plain("arange", 0, 3, 0.5, dtype="uint32", ref=[0, 0, 1, 1, 2, 2])
+plain("power", np.array([0, 2], "complex64"), np.array([0, 1], "complex64"), ref=[1, 2])
+plain("lstsq", np.ones((2, 2), "float32"), np.array([2.0, 2.0], "float32"), rcond=-1, ref=[1, 1])
+plain("isclose", np.array([1.0, 1.0, inf, nan], "float32"), np.array([1.0, 2.0, inf, nan], "float32"),
+      rtol=-1.0, ref=[True, False, True, False])
+
+# Empty images, signals and rolls of nothing; windows larger than what they move over
+for name in ("max_pool", "average_pool"):
+    plain(name, np.zeros((2, 4, 6, 0), "float32"), 2, ref=np.zeros((2, 2, 3, 0)))
+    plain(name, np.zeros((2, 7, 0), "float32"), 3, 2, "same", ref=np.zeros((2, 4, 0)))
+case("average_pool", x(1, 1, 2, 3, 2), 3, 2, "same",
+     ref=lambda a, *_: np.stack([a[:, :, :, :2].mean((2, 3)), a[:, :, :, 1:].mean((2, 3))], 2)[:, :, None])
+plain("image.resize", np.zeros((2, 5, 4, 0), "float32"), (3, 3), ref=np.zeros((2, 3, 3, 0)))
+plain("rfft", np.zeros((0, 8), "float32"), ref=(np.zeros((0, 5)),) * 2,
+      through=lambda f, a: list(f(a)))
+case("roll", x(2, 3), (), axis=(), ref=lambda a, shift, axis: a)
+plain("view", np.ones((2, 3), "int32")[..., None], "int8", ref=[[[1, 0, 0, 0]] * 3] * 2)
+for causal in (True, False):
+    case("dot_product_attention", x(2, 3, 4, 5), x(2, 3, 4, 5), x(2, 3, 4, 5), scale=-0.4,
+         is_causal=causal, ref=attention)

@@ -139,6 +139,8 @@ def test_every_public_op_has_a_mistake():
 A = np.ones((2, 3), "float32")
 ZERO = np.float32(0)
 FLAT = np.zeros((2, 2), "float32")
+HEADS = np.ones((1, 5, 2, 4), "float32")
+DATES = np.array(["2020-01-01"], "datetime64[D]")
 WRONG = {
     # Axes of a scalar, and axes where one is taken
     "sum of a scalar": lambda: ops.sum(ZERO, axis=0), "max": lambda: ops.max(ZERO, axis=-1),
@@ -146,6 +148,9 @@ WRONG = {
     "moveaxis": lambda: ops.moveaxis(ZERO, 0, -1), "swapaxes": lambda: ops.swapaxes(ZERO, 0, 0),
     "roll": lambda: ops.roll(ZERO, 1, axis=0), "repeat": lambda: ops.repeat(ZERO, 2, axis=-1),
     "stack": lambda: ops.stack([A, A], axis=(0,)), "top_k": lambda: ops.top_k(A, (2,)),
+    "softmax": lambda: ops.softmax(ZERO, axis=(0, 1)),
+    "log_softmax": lambda: ops.log_softmax(A[:0], axis=2),
+    "set": lambda: ops.flip(A, axis={0}), "where": lambda: ops.where(ZERO),
     # Ranks and sizes
     "tril": lambda: ops.tril(A[0]), "triu": lambda: ops.triu(A[0]),
     "cdist": lambda: ops.cdist(A[0], A), "k": lambda: ops.top_k(A, 4),
@@ -155,7 +160,23 @@ WRONG = {
     "sigma": lambda: ops.image.gaussian_blur(A[None], (3, 3), (1.0,)),
     "solve": lambda: ops.solve(np.stack([np.eye(3)] * 2), np.ones(3)),
     "view": lambda: ops.view(ZERO, "int8"), "segments": lambda: ops.segment_sum(A, [0, 0], -1),
+    "points": lambda: ops.cdist(np.ones((2, 3, 1), "float32"), A),
+    "minus": lambda: ops.broadcast_to(A, (-1, 3)), "signal": lambda: ops.rfft(A[:, :0]),
+    "spectrum": lambda: ops.irfft((A[:, :1], A[:, :1])), "none": lambda: ops.split(A, (None,)),
+    "shift": lambda: ops.roll(A, ((1,),), axis=0), "shifts": lambda: ops.roll(A, (), axis=(0, 1)),
+    "mask": lambda: ops.dot_product_attention(HEADS, HEADS, HEADS, mask=np.ones((2, 7), bool)),
+    "heads": lambda: ops.dot_product_attention(HEADS[:, :, :0], HEADS, HEADS),
+    "filler": lambda: ops.unique([1, 1], size=2, fill_value=(1, 2)),
+    "grid": lambda: ops.unravel_index([1], ((2,), (3,))),
     # Kinds
+    "dates": lambda: ops.cast(DATES, "int32"), "from dates": lambda: ops.slice(A, DATES, (1, 1)),
+    "key": lambda: ops.get_item(A, np.array([1.0])), "range": lambda: ops.arange(None),
+    "whole": lambda: ops.clip(np.ones(2, int), np.nan, 2), "fill": lambda: ops.pad([1], 1, "constant",
+                                                                                np.nan),
+    "power": lambda: ops.power([2, 3], [1, -1]), "ratios": lambda: ops.geomspace(A + 1j, A),
+    "epsilon": lambda: ops.layer_normalization(A, epsilon=np.ones(3)),
+    "names": lambda: ops.slice(np.array(["a", "b"]), (0,), (1,)),
+    "flag": lambda: ops.unique([1], return_index=[True]),
     "complex": lambda: ops.clip(A, 1j, 2), "nan": lambda: ops.full_like(np.ones(2, int), np.nan),
     "half given": lambda: ops.where(A > 0, None, A), "cast": lambda: ops.cast(A, "string"),
     "keepdims": lambda: ops.sum(A, keepdims=None), "normed": lambda: ops.normalize(A, order=0.5),

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kerasish.backends.jax.engine import native_dtype
+from kerasish.errors import InvalidArgument
 
 add = jnp.add
 arccos = jnp.arccos
@@ -94,8 +95,14 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     return x if x_max is None else jnp.where(x > x_max, x_max, x)
 
 
-@jax.jit
 def power(x1: Any, x2: Any) -> Any:
+    if x1.dtype.kind == "i" and not isinstance(x2, jax.core.Tracer) and bool((x2 < 0).any()):
+        raise InvalidArgument("Integers have no negative powers: make x1 or x2 float.")
+    return _power(x1, x2)
+
+
+@jax.jit
+def _power(x1: Any, x2: Any) -> Any:
     if jnp.issubdtype(x1.dtype, jnp.floating):  # x**0 is flat, also at 0
         x1 = jnp.where(x2 == 0, jax.lax.stop_gradient(x1), x1)
     return jnp.power(x1, x2)

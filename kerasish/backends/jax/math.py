@@ -79,9 +79,9 @@ def ifft2(x: Any) -> tuple[Any, Any]:
     return _pair(jnp.fft.ifft2(jax.lax.complex(*x)))
 
 
-def rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
+def _rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
     return _pair(jnp.fft.rfft(x, fft_length))
 
 
-def irfft(x: Any, fft_length: int | None) -> Any:
+def _irfft(x: Any, fft_length: int | None) -> Any:
     return jnp.fft.irfft(jax.lax.complex(*x), fft_length)

@@ -12,6 +12,7 @@ from kerasish.backends import bodies
 from kerasish.backends.jax.engine import native_dtype
 from kerasish.backends.jax.recurrent import _lstm_states as _lstm_states
 from kerasish.backends.jax.recurrent import _no_cudnn as _no_cudnn
+from kerasish.backends.shapes import axes_over
 
 relu, selu, sigmoid = _nn.relu, _nn.selu, _nn.sigmoid
 elu, celu, silu, glu, gelu = _nn.elu, _nn.celu, _nn.silu, _nn.glu, _nn.gelu
@@ -19,11 +20,11 @@ softplus, log_sigmoid = _nn.softplus, _nn.log_sigmoid
 
 
 def softmax(x: Any, axis: Any) -> Any:
-    return _nn.softmax(x, axis if x.ndim else None)  # of a number: 1, as elsewhere
+    return _nn.softmax(x, axes_over(axis, x.ndim))
 
 
 def log_softmax(x: Any, axis: Any) -> Any:
-    return _nn.log_softmax(x, axis if x.ndim else None)
+    return _nn.log_softmax(x, axes_over(axis, x.ndim))
 
 
 def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:

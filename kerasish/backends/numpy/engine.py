@@ -103,7 +103,7 @@ def cast(x: Any, dtype: str) -> Any:
         return sparse(indices, cast(values, dtype), x.shape)
     if x.dtype.kind == "c" and target.kind != "c":
         x = x.real
-    if x.dtype.kind in "OSU":
+    if x.dtype.kind in "OSUMm":
         host_array(x)  # tells why not
     return x.astype(target)
 

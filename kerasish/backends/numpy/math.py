@@ -179,11 +179,11 @@ def ifft2(x: Any) -> tuple[Any, Any]:
     return _pair(np.fft.ifft2(_complex(x)))
 
 
-def rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
+def _rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
     return _pair(np.fft.rfft(x, fft_length))
 
 
-def irfft(x: Any, fft_length: int | None) -> Any:
+def _irfft(x: Any, fft_length: int | None) -> Any:
     return np.fft.irfft(_complex(x), fft_length)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from kerasish.backends.shapes import check_k
 from kerasish.backends.symbolic.engine import Spec, Unknown
-from kerasish.errors import ShapeError
 
 
 def _same(x: Spec) -> Spec:
@@ -35,14 +34,12 @@ def fft(x: Any) -> tuple[Spec, Spec]:
 fft2 = ifft2 = fft
 
 
-def rfft(x: Spec, fft_length: int | None) -> tuple[Spec, Spec]:
+def _rfft(x: Spec, fft_length: int | None) -> tuple[Spec, Spec]:
     n = x.shape[-1] if fft_length is None else fft_length
-    if n < 1:
-        raise ShapeError(f"A transform has at least one entry, got {n}.")
     half = Spec((*x.shape[:-1], n // 2 + 1), x.dtype)
     return half, _same(half)
 
 
-def irfft(x: Any, fft_length: int | None) -> Spec:
+def _irfft(x: Any, fft_length: int | None) -> Spec:
     n = 2 * (x[0].shape[-1] - 1) if fft_length is None else fft_length
     return Spec((*x[0].shape[:-1], n), x[0].dtype)

@@ -112,7 +112,8 @@ def power(x1: Any, x2: Any) -> Any:
         return tf.cast(tf.pow(tf.cast(x1, tf.int64), tf.cast(x2, tf.int64)), x1.dtype)
     if x1.dtype.is_floating:  # x**0 is flat, also at 0
         x1 = tf.where(x2 == 0, tf.stop_gradient(x1), x1)
-    return tf.pow(x1, x2)
+    y = tf.pow(x1, x2)
+    return tf.where(x2 == 0, tf.ones((), y.dtype), y) if y.dtype.is_complex else y  # else NaN
 
 
 def trunc(x: Any) -> Any:

@@ -125,6 +125,8 @@ def roll(x: Any, shift: Any, axis: Any) -> Any:
     if axis is None:
         return tf.reshape(tf.roll(tf.reshape(x, (-1,)), int(np.sum(shift)), 0), shape(x))
     pairs = np.broadcast(shift, axis)
+    if not pairs.size:
+        return x
     shifts, axes = zip(*((int(s), int(a)) for s, a in pairs), strict=True)
     return tf.roll(x, shifts, axes)
 

@@ -69,11 +69,11 @@ def _fit(x: Any, n: int) -> Any:
     return x
 
 
-def rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
+def _rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
     return _pair(tf.signal.rfft(x if fft_length is None else _fit(x, fft_length)))
 
 
-def irfft(x: Any, fft_length: int | None) -> Any:
+def _irfft(x: Any, fft_length: int | None) -> Any:
     z = tf.complex(*x)
     if fft_length is None:
         return tf.signal.irfft(z)

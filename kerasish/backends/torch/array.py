@@ -13,6 +13,7 @@ import torch
 
 from kerasish.backends.shapes import axes_of, axis_of
 from kerasish.backends.torch.engine import device, native_dtype
+from kerasish.errors import InvalidArgument, ShapeError
 
 add = torch.add
 arccos = torch.acos
@@ -63,7 +64,6 @@ multiply = torch.mul
 negative = torch.neg
 nextafter = torch.nextafter
 not_equal = torch.ne
-power = torch.pow
 real = torch.real
 reciprocal = torch.reciprocal
 right_shift = torch.bitwise_right_shift
@@ -84,6 +84,20 @@ def absolute(x: Any) -> Any:
     return x if x.dtype is torch.bool else torch.abs(x)
 
 
+def power(x1: Any, x2: Any) -> Any:
+    if not (x1.is_floating_point() or x1.is_complex()) and _any_negative(x2):
+        raise InvalidArgument("Integers have no negative powers: make x1 or x2 float.")
+    y = torch.pow(x1, x2)
+    return torch.where(x2 == 0, 1, y) if x1.is_complex() else y  # 0**0 is NaN in torch then
+
+
+def _any_negative(x: Any) -> bool:
+    try:
+        return bool((x < 0).any())
+    except RuntimeError:  # not known inside a vmap
+        return False
+
+
 def floor_divide(x1: Any, x2: Any) -> Any:
     return torch.div(x1, x2, rounding_mode="floor")  # has a gradient: zero
 
@@ -100,9 +114,16 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     return x if x_min is None and x_max is None else torch.clamp(x, x_min, x_max)
 
 
+def nonzero(x: Any) -> tuple[Any, ...]:
+    if not x.ndim:
+        raise ShapeError("Only tensors with axes have indices, got a scalar.")
+    x = x if x.dtype is torch.bool else x != 0  # has no kernel for every integer
+    return tuple(i.int() for i in torch.nonzero(x, as_tuple=True))
+
+
 def where(condition: Any, x1: Any, x2: Any) -> Any:
     if x1 is None and x2 is None:
-        return tuple(i.to(torch.int32) for i in torch.where(condition))
+        return nonzero(condition)
     return torch.where(condition if condition.dtype is torch.bool else condition != 0, x1, x2)
 
 

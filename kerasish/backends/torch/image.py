@@ -10,7 +10,8 @@ from kerasish.backends import bodies
 
 
 def _resize(x: Any, size: Any, axes: Any, method: str, antialias: bool) -> Any:
-    if method != "bilinear":  # torch's cubic kernel is another one, and it has no Lanczos
+    # torch's cubic kernel is another one, it has no Lanczos, and refuses what is empty.
+    if method != "bilinear" or not x.numel():
         return bodies["_resize"](x, size, axes, method, antialias)
     channels_last = axes == (-3, -2)
     x = x.movedim(-1, -3) if channels_last else x

@@ -39,7 +39,7 @@ def reshape(x: Any, newshape: Any) -> Any:
 
 
 def transpose(x: Any, axes: Any) -> Any:
-    return x.permute(tuple(axes) if axes is not None else tuple(range(x.ndim))[::-1])
+    return x.permute(axes if axes is not None else tuple(range(x.ndim))[::-1])
 
 
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
@@ -75,6 +75,8 @@ def squeeze(x: Any, axis: Any) -> Any:
 
 
 def broadcast_to(x: Any, shape: Any) -> Any:
+    if any(n < 0 for n in shape):  # -1 keeps a size in torch
+        raise ShapeError(f"broadcast_to: sizes must not be negative, got {tuple(shape)}.")
     return x.broadcast_to(tuple(shape))
 
 
@@ -83,7 +85,7 @@ def _view(x: Any, dtype: str) -> Any:
     if not x.numel():
         size = x.shape[-1] * x.dtype.itemsize // target.itemsize
         return x.new_empty((*x.shape[:-1], size), dtype=target)
-    return x.contiguous().view(target)
+    return x.reshape(-1).reshape(x.shape).view(target)
 
 
 def split(x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
@@ -120,9 +122,9 @@ def roll(x: Any, shift: Any, axis: Any) -> Any:
         return x.roll(int(np.sum(shift)))
     for a in np.atleast_1d(axis):
         axis_of(int(a), x.ndim)
-    if np.size(shift) == 0 or np.size(axis) == 0:
-        return x
     pairs = np.broadcast(shift, axis)
+    if not pairs.size:
+        return x
     shifts, axes = zip(*((int(s), int(a)) for s, a in pairs), strict=True)
     return x.roll(shifts, axes)
 
@@ -191,13 +193,6 @@ def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
         y.expand([*sizes[:axis], y.shape[axis], *sizes[axis + 1 :]]) for y in (x, indices)
     )
     return x.gather(axis, indices)
-
-
-def nonzero(x: Any) -> tuple[Any, ...]:
-    if not x.ndim:
-        raise ShapeError("nonzero takes a tensor with axes, got a scalar.")
-    x = x if x.dtype is torch.bool else x != 0  # has no kernel for every integer
-    return tuple(i.int() for i in torch.nonzero(x, as_tuple=True))
 
 
 def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:

@@ -95,11 +95,14 @@ def ifft2(x: Any) -> tuple[Any, Any]:
     return _pair(torch.fft.ifft2(torch.complex(*x)))
 
 
-def rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
+def _rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
+    if not x.numel():  # MKL refuses it
+        x = x.new_zeros((*x.shape[:-1], (fft_length or x.shape[-1]) // 2 + 1))
+        return x, x
     return _pair(torch.fft.rfft(x, fft_length))
 
 
-def irfft(x: Any, fft_length: int | None) -> Any:
+def _irfft(x: Any, fft_length: int | None) -> Any:
     return torch.fft.irfft(torch.complex(*x), fft_length)
 
 

@@ -69,6 +69,8 @@ def _attention(
     if soft_cap is not None:
         args = (query, key, value, bias, mask, scale, is_causal, soft_cap, flash)
         return bodies["_attention"](*args)
+    if scale < 0:  # torch takes its root
+        query, scale = -query, -scale
     if is_causal and not (mask is None and bias is None):
         past = torch.ones(query.shape[1], key.shape[1], device=query.device).tril().bool()
         mask, is_causal = past if mask is None else mask & past, False

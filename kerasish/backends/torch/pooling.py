@@ -31,6 +31,8 @@ def _uneven(sizes: Any, size: Any, strides: Any, padding: str) -> tuple[Any, boo
 def _max_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
     if len(size) == 1:
         return _max_pool(x[:, None], (1, *size), (1, *strides), padding)[:, 0]
+    if not x.numel():  # torch refuses it
+        return bodies["_max_pool"](x, size, strides, padding)
     pads, partial, by_hand = _uneven(x.shape[1:-1], size, strides, padding)
     x = to_first(x)
     lows, _ = zip(*pads, strict=True)
@@ -44,7 +46,8 @@ def _average_pool(x: Any, size: Any, strides: Any, padding: str) -> Any:
         return _average_pool(x[:, None], (1, *size), (1, *strides), padding)[:, 0]
     pads, partial, by_hand = _uneven(x.shape[1:-1], size, strides, padding)
     no_kernel = len(size) == 3 and x.dtype in _HALVES and x.device.type == "cpu"
-    if by_hand or no_kernel:
+    small = not x.numel() or any(n < k for n, k in zip(x.shape[1:-1], size, strict=True))
+    if by_hand or no_kernel or small:  # torch refuses what is smaller than a window
         return bodies["_average_pool"](x, size, strides, padding)
     lows, _ = zip(*pads, strict=True)
     return to_last(_AVERAGE[len(size)](to_first(x), size, strides, lows, partial, False))
