@@ -213,7 +213,8 @@ class Layer(Operation):
     @property
     def compute_dtype(self) -> str:
         """The dtype in which the layer computes."""
-        return self._policy.compute_dtype
+        policy = self._dtype_policy  # as in `_policy`: layers ask for it in every call
+        return (policy[self.path] if policy.by_path else policy).compute_dtype
 
     @property
     def input_dtype(self) -> str:
