@@ -74,11 +74,8 @@ def map(f: Callable[..., Any], xs: Any) -> Any:
 
 def call_grad(grad_fn: Callable[..., Any], upstream: Sequence[Any]) -> Any:
     """Calls a custom gradient; `def grad(*args, upstream=None)` gets its gradient by keyword."""
-    parameters = inspect.signature(grad_fn).parameters
-    by_keyword = "upstream" in parameters and any(
-        p.kind is p.VAR_POSITIONAL for p in parameters.values()
-    )
-    if by_keyword:
+    named = inspect.signature(grad_fn).parameters.get("upstream")
+    if named is not None and named.kind is named.KEYWORD_ONLY:
         return grad_fn(upstream=upstream[0] if len(upstream) == 1 else tuple(upstream))
     return grad_fn(*upstream)
 

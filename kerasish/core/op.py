@@ -52,7 +52,7 @@ def _any_symbolic(x: Any) -> bool:
         return any(_any_symbolic(y) for y in x)
     if kind is dict:
         return any(_any_symbolic(y) for y in x.values())
-    return is_symbolic(x)
+    return is_symbolic(x) or (isinstance(x, tuple) and any(map(_any_symbolic, x)))
 
 
 def _values(x: Any) -> Any:
@@ -68,8 +68,10 @@ def _values(x: Any) -> Any:
     if hasattr(kind, "_is_variable"):
         return x.value
     active = backends.active
-    if kind in active.native or kind in _HOST or not hasattr(x, "shape") or is_symbolic(x):
+    if kind in active.native or kind in _HOST or is_symbolic(x):
         return x
+    if not hasattr(x, "shape"):
+        return kind._make(map(_values, x)) if hasattr(kind, "_make") else x  # a named tuple
     return x if backends.owner(x) in (None, active) else active.convert(x)
 
 
@@ -231,7 +233,7 @@ def _positional(
         for i, taken, many in others:
             x = values[i]
             kind = type(x)
-            if kind is list or kind is tuple or kind is dict:
+            if kind is list or kind is tuple or kind is dict or hasattr(kind, "_make"):
                 if _any_symbolic(x):
                     raise SymbolicArgument
                 values[i] = _values(x)

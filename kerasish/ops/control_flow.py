@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kerasish import backends, tree
+from kerasish.backends.eager import call_grad
 from kerasish.core import symbolic
 from kerasish.core.op import _any_symbolic, _values, op
 from kerasish.errors import DTypeError, InvalidArgument, ShapeError
@@ -94,7 +95,6 @@ def _switch(index: Any, branches: Any, *operands: Any) -> Any:
     """The primitive of `switch`."""
 
 
-@_control("cond", "body")
 def while_loop(
     cond: Callable[..., Any],
     body: Callable[..., Any],
@@ -115,6 +115,32 @@ def while_loop(
     >>> int(total)
     6
     """
+    leaves = tree.flatten(loop_vars)
+    if not hasattr(type(loop_vars), "_make") and not any(x is None for x in leaves):
+        return _while_loop(cond, body, loop_vars, maximum_iterations)
+    several = isinstance(loop_vars, list | tuple)
+
+    def whole(values: Any) -> Any:
+        rest = iter(values)
+        return tree.pack_sequence_as(
+            loop_vars, [None if x is None else next(rest) for x in leaves]
+        )
+
+    def of_tensors(fn: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *values: fn(*whole(values)) if several else fn(whole(values))
+
+    def after(*values: Any) -> Any:
+        return [x for x in tree.flatten(of_tensors(body)(*values)) if x is not None]
+
+    tensors = [x for x in leaves if x is not None]
+    return whole(_while_loop(of_tensors(cond), after, tensors, maximum_iterations))
+
+
+
+@_control("cond", "body")
+@_named("while_loop")
+def _while_loop(cond: Any, body: Any, loop_vars: Any, maximum_iterations: Any) -> Any:
+    """The primitive of `while_loop`."""
 
 
 @_control("body_fun")
@@ -286,7 +312,9 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     Args:
         f: a function of tensors that gives `(value, grad)`; `grad(*upstream)` gives the
             gradient for each argument, from the gradient for each result. It may also be
-            `def grad(*args, upstream=None)`.
+            `def grad(*args, upstream=None)`. Arguments may be structures of tensors, and results
+            too: `grad` gets and gives the gradients of their tensors in order. Arguments that are
+            no tensors need none; variables that `f` reads get none.
 
     >>> import kerasish as keras
     >>> @keras.ops.custom_gradient
@@ -304,12 +332,66 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         if _any_symbolic(args) or _any_symbolic(kwargs):
             return symbolic.record(function, args, kwargs)
         active = backends.active
+        args, kwargs = _values(args), _values(kwargs)
+        if kwargs or not all(type(x) in active.native for x in args):
+            return _of_leaves(f, args, kwargs)
         if active.name not in by_backend:
-            by_backend[active.name] = active.custom_gradient(f)
-        return by_backend[active.name](*_values(args), **_values(kwargs))
+            by_backend[active.name] = _of_tensors(f)
+        return by_backend[active.name](*args)
 
     function.op_name = f.__name__  # type: ignore[attr-defined]
     return function
+
+
+def _of_tensors(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The engine's function with a custom gradient, for an `f` of tensors. Engines know results
+    that are a tensor or a tuple of them; others are taken apart and put together again."""
+    form: list[Any] = []
+
+    def flat(*tensors: Any) -> Any:
+        value, grad = f(*tensors)
+        parts = value if type(value) is tuple else (value,)
+        if all(hasattr(x, "shape") for x in parts):
+            form.clear()
+            return value, grad
+        form[:] = [tree.map_structure(lambda _: 0, value)]
+        return tuple(tree.flatten(value)), grad
+
+    native = backends.active.custom_gradient(flat)
+
+    def function(*tensors: Any) -> Any:
+        out = native(*tensors)
+        return tree.pack_sequence_as(form[0], list(out)) if form else out
+
+    return function
+
+
+def _of_leaves(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Calls a function with a custom gradient with arguments in structures, by keyword, or that
+    are no tensors. `grad` may leave out what has no gradient: what is no tensor, keywords."""
+    order = list(inspect.signature(f).parameters)
+    names = sorted(kwargs, key=lambda n: order.index(n) if n in order else len(order))
+    given = (args, [kwargs[n] for n in names])
+    leaves = tree.flatten(given)
+    where = [i for i, x in enumerate(leaves) if hasattr(x, "shape") and hasattr(x, "dtype")]
+
+    def of_tensors(*tensors: Any) -> Any:
+        full = list(leaves)
+        for i, x in zip(where, tensors, strict=True):
+            full[i] = x
+        positional, named = tree.pack_sequence_as(given, full)
+        value, grad = f(*positional, **dict(zip(names, named, strict=True)))
+
+        def of_leaves(*upstream: Any) -> Any:
+            grads = tree.flatten(call_grad(grad, upstream))
+            if len(grads) not in (len(where), len(leaves)):
+                grads += [None] * (len(leaves) - len(grads))
+            return tuple(grads if len(grads) == len(where) else [grads[i] for i in where])
+
+        return value, of_leaves
+
+    convert = backends.active.convert
+    return _of_tensors(of_tensors)(*[convert(leaves[i]) for i in where])
 
 
 def jvp(

@@ -1,5 +1,6 @@
 """Branches, loops, scans, and derivatives that users give or ask for."""
 
+import collections
 import doctest
 
 import numpy as np
@@ -25,6 +26,9 @@ def gradient(fn, *xs):
 
 def compiled(fn):
     return backends.active.compile(fn, [])
+
+
+Pair = collections.namedtuple("Pair", "a b")
 
 
 @pytest.fixture(params=["eager", "compiled"])
@@ -57,7 +61,101 @@ def test_switch(backend, run):
         assert float(host(f(ops.array(index), ops.array(3.0)))) == want
 
 
+def test_predicates(backend, run):
+    """An integer is a predicate, and a Python bool decides at once, whatever the branches give."""
+    f = run(lambda p, x: ops.cond(p, lambda: x * 2.0, lambda: x))
+    assert host(f(ops.array(3), ops.array([1.0]))).tolist() == [2.0]
+    assert host(f(ops.array(0), ops.array([1.0]))).tolist() == [1.0]
+    x = keras.KerasTensor((None, 3))
+    assert ops.cond(True, lambda: x * 2, lambda: x[:, :1]).shape == (None, 3)
+
+
+# Variables assigned inside
+
+
+@pytest.mark.parametrize("differentiated", [False, True])
+def test_only_the_branch_taken_assigns(backend, run, differentiated):
+    v, w = keras.Variable(1.0), keras.Variable(5.0)
+
+    def branch(x):
+        def yes():
+            v.assign_add(ops.stop_gradient(x))
+            return x * 2.0
+
+        def no():
+            w.assign(ops.stop_gradient(x) * 10.0)
+            return x * w
+
+        return ops.cond(x > 0, yes, no)
+
+    def choose(x):
+        return ops.switch(
+            ops.cast(x, "int32"),
+            [lambda: (v.assign(7.0), x)[1], lambda: (v.assign(8.0), x * 3.0)[1],
+             lambda: (w.assign(9.0), x)[1]],
+        )  # fmt: skip
+
+    def call(fn, x):
+        g = run((lambda y: keras.grad(fn, y)) if differentiated else fn)
+        return float(host(g(ops.array(x))))
+
+    assert call(branch, 2.0) == (2.0 if differentiated else 4.0)
+    assert (float(v), float(w)) == (3.0, 5.0)
+    assert call(branch, -2.0) == (-20.0 if differentiated else 40.0)
+    assert (float(v), float(w)) == (3.0, -20.0)
+    assert call(choose, 1.0) == 3.0
+    assert (float(v), float(w)) == (8.0, -20.0)
+
+
+def test_loops_assign(backend, run):
+    count, total = keras.Variable(0, dtype="int32"), keras.Variable(0.0)
+
+    def body(x):
+        count.assign_add(1)
+        total.assign_add(x)
+        return x * 2.0
+
+    xs = ops.array([1.0, 2.0, 3.0])
+
+    def go_on(x):
+        return ops.logical_and(x < 100.0, count < 3)
+
+    for loop, want in (
+        (lambda x: ops.fori_loop(0, 3, lambda i, y: body(y), x), 7.0),
+        (lambda x: ops.while_loop(go_on, body, x), 7.0),
+        (lambda x: ops.scan(lambda c, e: (body(c), body(e)), x, xs)[0], 7.0 + 6.0),
+        (lambda x: ops.map(body, xs)[0] * x, 6.0),
+    ):
+        count.assign(0)
+        total.assign(0.0)
+        run(loop)(ops.array(1.0))
+        assert float(total) == want and int(count) in (3, 6)
+
+
+def test_random_numbers_inside(backend, run):
+    """The state of a generator moves on only in the branch taken."""
+    seed = keras.random.SeedGenerator(3)
+    f = run(lambda x: ops.cond(x > 0, lambda: keras.random.uniform((), seed=seed), lambda: x))
+    draws = [float(host(f(ops.array(x)))) for x in (1.0, -1.0, 1.0)]
+    again = keras.random.SeedGenerator(3)
+    want = [float(host(keras.random.uniform((), seed=again))) for _ in range(2)]
+    np.testing.assert_allclose(draws, [want[0], -1.0, want[1]], rtol=1e-6)
+
+
 # Loops
+
+
+def test_while_loop_of_named_tuples_and_none(backend, run):
+    def named(x):
+        return ops.while_loop(lambda a, b: ops.sum(b) < 10, lambda a, b: Pair(a, b * 2), Pair(x, x))
+
+    out = named(ops.array([1.0, 2.0]))
+    assert isinstance(out, Pair) and host(out.b).tolist() == [4.0, 8.0]
+    assert host(run(lambda x: named(x).b)(ops.array([1.0, 2.0]))).tolist() == [4.0, 8.0]
+    f = run(lambda x: ops.while_loop(
+        lambda i, y, n: i < 2, lambda i, y, n: (i + 1, {"y": y["y"] * 3.0}, n), (0, {"y": x}, None)
+    )[1]["y"])  # fmt: skip
+    assert host(f(ops.array([1.0]))).tolist() == [9.0]
 
 
 def test_while_loop(backend, run):
@@ -240,6 +338,14 @@ def test_wrong_arguments():
 # Symbolic tensors
 
 
+def test_named_tuples_of_symbolic_tensors():
+    x = keras.KerasTensor((3, 2))
+    out = ops.vectorized_map(lambda p: Pair(p.a * p.b, p.a[:1]), Pair(x, x))
+    assert (out.a.shape, out.b.shape) == ((3, 2), (3, 1))
+    assert ops.associative_scan(lambda p, q: Pair(p.a * q.a, p.b), Pair(x, x)).a.shape == (3, 2)
+    assert ops.while_loop(lambda a, b: True, lambda a, b: (a, b), Pair(x, x)).b.shape == (3, 2)
+
+
 def test_shapes_of_symbolic_loops():
     x = keras.KerasTensor((None, 4))
     p = keras.KerasTensor((), "bool")
@@ -277,6 +383,83 @@ def test_custom_gradient_of_two_arguments_by_keyword(backend):
 
     by_x, by_y = gradient(lambda x, y: ops.sum(product(x, y)), [1.0, 2.0], [3.0, 4.0])
     assert by_x.tolist() == [30.0, 40.0] and by_y.tolist() == [1.0, 2.0]
+
+
+def second(fn, x, along):
+    """The derivative of the gradient of fn's squared sum, along a direction."""
+    def slope(x):
+        return ops.sum(keras.grad(lambda y: ops.sum(ops.square(fn(y))), x) * along)
+
+    return host(keras.grad(slope, x))
+
+
+def test_custom_gradient_twice(backend):
+    """The rule holds wherever a derivative is taken, and what it computes from is differentiated:
+    with f = 2 x^2 and f' = 22 x by the rule, (f^2)' = 44 x f and (f^2)'' = 44 f + 44 x 22 x."""
+    @ops.custom_gradient
+    def product(x, y):
+        return x * y, lambda upstream: (upstream * y * 10.0, upstream * x)
+
+    x = ops.array([1.0, 2.0])
+    f = ops.array([2.0, 8.0])
+    want = host(44 * f + 44 * 22 * x * x)
+    np.testing.assert_allclose(second(lambda x: product(x, x * 2.0), x, ops.ones(2)), want, rtol=1e-5)
+    inside = lambda x: ops.vectorized_map(lambda e: product(e, e * 2.0), x)  # noqa: E731
+    np.testing.assert_allclose(gradient(inside, host(x))[0], 22 * host(x), rtol=1e-5)
+    scanned = lambda x: ops.scan(lambda c, e: (c, product(e, e * 2.0)), 0.0, x)[1]  # noqa: E731
+    np.testing.assert_allclose(second(scanned, x, ops.ones(2)), want, rtol=1e-5)
+
+
+def test_custom_gradient_of_structures_and_keywords(backend, run):
+    @ops.custom_gradient
+    def of_dict(s):
+        return {"p": s["a"] * s["b"], "q": s["a"]}, lambda p, q: ({"a": 2 * p, "b": 3 * q},)
+
+    @ops.custom_gradient
+    def of_pair(pair):
+        return Pair(pair.a * 2.0, pair.b), lambda a, b: Pair(a * 7.0, b * 11.0)
+
+    @ops.custom_gradient
+    def scaled(x, scale=2.0, name=None):
+        return x * scale, lambda upstream: upstream * scale * 7.0
+
+    @ops.custom_gradient
+    def times(x, y=None, scale=1.0):
+        return x * y * scale, lambda upstream: (upstream * 5.0, upstream * 6.0)
+
+    @ops.custom_gradient
+    def packed(x):
+        return x, lambda *upstream: upstream[0] * 3.0
+
+    def grad(fn):
+        return host(run(lambda x: keras.grad(lambda y: ops.sum(fn(y)), x))(ops.array([1.0, 2.0])))
+
+    assert grad(lambda x: of_dict({"a": x, "b": x})["p"]).tolist() == [2.0, 2.0]
+    assert grad(lambda x: of_dict({"a": x, "b": x})["q"]).tolist() == [3.0, 3.0]
+    assert grad(lambda x: sum(of_pair(Pair(x, x)))).tolist() == [18.0, 18.0]
+    assert grad(lambda x: scaled(x, scale=3.0, name="n")).tolist() == [21.0, 21.0]
+    assert grad(lambda x: scaled(x, 3.0, "n")).tolist() == [21.0, 21.0]
+    assert grad(lambda x: times(x, y=x, scale=2.0)).tolist() == [11.0, 11.0]
+    assert grad(lambda x: times(y=x, x=np.ones(2, "float32"))).tolist() == [6.0, 6.0]
+    assert grad(packed).tolist() == [3.0, 3.0]
+    value = of_pair(Pair(ops.array([1.0]), ops.array([2.0])))
+    assert isinstance(value, Pair) and host(value.a).tolist() == [2.0]
+
+
+@pytest.mark.parametrize("run", [lambda fn: fn, keras.function], ids=["eager", "compiled"])
+def test_custom_gradient_that_reads_a_variable(backend, run):
+    v = keras.Variable(3.0)
+
+    @ops.custom_gradient
+    def times(x):
+        return x * v, lambda upstream: upstream * v * 10.0
+
+    f = run(lambda x: keras.grad(times, x))
+    assert float(host(f(ops.array(2.0)))) == 30.0
+    v.assign(4.0)
+    assert float(host(f(ops.array(2.0)))) == 40.0
+    if backend != "jax":  # which knows no gradient around one that it is told
+        assert float(host(keras.grad(lambda: times(ops.array(2.0)) + v, v))) == 1.0
 
 
 def test_custom_gradient_is_a_symbolic_op():

@@ -396,16 +396,54 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         grads = call_grad(grad_fn, upstream)
         return tuple(grads) if isinstance(grads, tuple | list) else (grads,)
 
-    function.defvjp(lambda *args: (f(*args)[0], args), backward)
+    # The value keeps its own gradient where gradients are differentiated again.
+    function.defvjp(lambda *args: (function(*args), args), backward)
     return function
 
 
+def _with_state(run: Callable[..., Any]) -> Any:
+    """Runs control flow whose functions may assign variables, of which JAX knows nothing.
+
+    `run(lift, values)` gives (values, result): `lift(fn)` is `fn` as a function
+    `(values, *args) -> (values, result)` of the variables that are assigned inside. They are
+    found as they are met: where there are none, nothing is traced twice.
+    """
+    active = backends.active
+    held: list[Any] = []
+    met: dict[int, Any] = {}
+
+    def lift(fn: Callable[..., Any]) -> Callable[..., Any]:
+        def pure(values: Any, *args: Any) -> Any:
+            with state.Frame(zip(held, values, strict=True)) as frame:
+                out = fn(*args)
+                met.update(frame.written)
+                return [jnp.asarray(v, v.dtype) for v in frame.values()], out
+
+        return pure
+
+    while True:
+        values = [v._value if v._home is active else active.adopt(v) for v in held]
+        values, out = run(lift, values)
+        if len(met) == len(held):
+            break
+        held[:] = met.values()
+    for variable, value in zip(held, values, strict=True):
+        variable._write(value)
+    return out
+
+
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
-    return jax.lax.cond(pred, true_fn, false_fn)
+    if isinstance(pred, bool | np.bool_):
+        return true_fn() if pred else false_fn()
+    return _with_state(
+        lambda lift, values: jax.lax.cond(pred, lift(true_fn), lift(false_fn), values)
+    )
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    return jax.lax.switch(index, branches, *operands)
+    return _with_state(
+        lambda lift, values: jax.lax.switch(index, [lift(f) for f in branches], values, *operands)
+    )
 
 
 def while_loop(
@@ -413,36 +451,51 @@ def while_loop(
     maximum_iterations: int | None,
 ) -> Any:  # fmt: skip
     nested = isinstance(loop_vars, list | tuple)
-    start = tuple(loop_vars) if nested else (loop_vars,)
+    start = tree.map_structure(jnp.asarray, tuple(loop_vars) if nested else (loop_vars,))
 
-    def go_on(carry: Any) -> Any:
-        step, values = carry
-        wanted = cond(*values)
-        if maximum_iterations is None:
-            return wanted
-        return jnp.logical_and(wanted, step < maximum_iterations)
+    def run(lift: Any, values: Any) -> Any:
+        def go_on(carry: Any) -> Any:
+            step, values, args = carry
+            wanted = lift(cond)(values, *args)[1]
+            if maximum_iterations is None:
+                return wanted
+            return jnp.logical_and(wanted, step < maximum_iterations)
 
-    def advance(carry: Any) -> Any:
-        step, values = carry
-        out = body(*values)
-        return step + 1, tuple(out) if isinstance(out, list | tuple) else (out,)
+        def advance(carry: Any) -> Any:
+            step, values, args = carry
+            values, out = lift(body)(values, *args)
+            return step + 1, values, tuple(out) if isinstance(out, list | tuple) else (out,)
 
-    _, values = jax.lax.while_loop(go_on, advance, (0, tree.map_structure(jnp.asarray, start)))
+        return jax.lax.while_loop(go_on, advance, (0, values, start))[1:]
+
+    values = _with_state(run)
     return type(loop_vars)(values) if nested else values[0]
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any) -> Any:
-    return jax.lax.fori_loop(lower, upper, body_fun, init_val)
+    return _with_state(lambda lift, values: jax.lax.fori_loop(
+        lower, upper, lambda i, carry: lift(body_fun)(carry[0], i, carry[1]), (values, init_val)
+    ))  # fmt: skip
 
 
 def scan(
     f: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool, unroll: Any
 ) -> tuple[Any, Any]:
-    return jax.lax.scan(f, init, xs, length=length, reverse=reverse, unroll=unroll)
+    def run(lift: Any, values: Any) -> Any:
+        def step(carry: Any, x: Any) -> Any:
+            values, (after, y) = lift(f)(carry[0], carry[1], x)
+            return (values, after), y
+
+        (values, last), ys = jax.lax.scan(
+            step, (values, init), xs, length=length, reverse=reverse, unroll=unroll
+        )
+        return values, (last, ys)
+
+    return _with_state(run)
 
 
 def map(f: Callable[..., Any], xs: Any) -> Any:
-    return jax.lax.map(f, xs)
+    return scan(lambda _, x: (None, f(x)), None, xs, None, False, 1)[1]
 
 
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:

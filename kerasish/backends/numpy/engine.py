@@ -25,7 +25,17 @@ from kerasish.backends.eager import (
 )
 from kerasish.backends.numpy import rules as rules
 from kerasish.backends.numpy.sparse import is_sparse, sparse, sparse_parts
-from kerasish.backends.numpy.tape import Node, Shares, Tape, Traced, _wrap, apply, astype, strip
+from kerasish.backends.numpy.tape import (
+    Node,
+    Shares,
+    Tape,
+    Traced,
+    _lower,
+    _wrap,
+    apply,
+    astype,
+    strip,
+)
 from kerasish.backends.sparse import host_entries
 from kerasish.dtypes import host_array, numpy_dtype
 from kerasish.errors import BackendError
@@ -188,12 +198,16 @@ def compile(
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f(*args)` returns `(value, grad_fn)`; `grad_fn(*upstream)` gives a gradient per argument."""
 
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any) -> Any:
         level = max((x.level for x in args if type(x) is Traced), default=0)
         if not level:
-            return f(*args, **kwargs)[0]
+            ans = f(*args)[0]
+            return tuple(map(strip, ans)) if type(ans) is tuple else strip(ans)
         plain = [x.value if type(x) is Traced and x.level == level else x for x in args]
-        ans, grad_fn = f(*plain, **kwargs)
+        ans, grad_fn = f(*plain)
+        if any(type(x) is Traced for x in plain):
+            ans = wrapper(*plain)  # its own gradient at all levels
+        ans = _lower(ans, level)  # variables that `f` reads get no gradient
         which = [i for i, x in enumerate(args) if type(x) is Traced and x.level == level]
 
         def pull(g: Any) -> list[Any]:

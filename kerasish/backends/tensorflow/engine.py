@@ -263,15 +263,29 @@ def _rank(x: Any) -> int | None:
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f(*args)` returns `(value, grad_fn)`; `grad_fn(*upstream)` gives a gradient per argument."""
 
-    def with_plain_rule(*args: Any, **kwargs: Any) -> Any:
-        value, grad_fn = f(*args, **kwargs)
-        return value, lambda *upstream: call_grad(grad_fn, upstream)
+    @tf.custom_gradient
+    def function(*args: Any) -> Any:
+        value, grad_fn = f(*args)
 
-    return tf.custom_gradient(with_plain_rule)
+        def grad(*upstream: Any, variables: Sequence[Any] = ()) -> Any:
+            grads = call_grad(grad_fn, upstream)
+            return (grads, [None] * len(variables)) if variables else grads
+
+        return value, grad
+
+    def noted(*args: Any) -> Any:
+        _custom_gradients.extend(_custom_gradients[-1:])
+        return function(*args)
+
+    return noted
+
+
+_custom_gradients: list[bool] = []
+"""Grows by each call of a custom gradient inside `vectorized_map`."""
 
 
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
-    return tf.cond(tf.convert_to_tensor(pred), true_fn, false_fn)
+    return tf.cond(tf.cast(pred, "bool"), true_fn, false_fn)
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
@@ -359,7 +373,14 @@ def map(f: Callable[..., Any], xs: Any) -> Any:
 
 
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
-    return tf.vectorized_map(function, elements)
+    before = len(_custom_gradients)
+    _custom_gradients.append(True)
+    try:
+        out = tf.vectorized_map(function, elements)
+        alone = len(_custom_gradients) == before + 1
+    finally:
+        del _custom_gradients[before:]
+    return out if alone else map(function, elements)  # vectorizing loses custom gradients
 
 
 def eval_shape(fn: Callable[..., Any], specs: Sequence[Any]) -> Any:

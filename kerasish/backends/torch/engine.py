@@ -299,26 +299,55 @@ def compile(
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f(*args)` returns `(value, grad_fn)`; `grad_fn(*upstream)` gives a gradient per argument."""
+
+    def of(fn: Callable[..., Any], args: Sequence[Any]) -> Any:
+        return fn(*[a.detach() if isinstance(a, torch.Tensor) else a for a in args])
+
     class Custom(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *args: Any) -> Any:
-            value, ctx.grad_fn = f(*[
-                a.detach() if isinstance(a, torch.Tensor) else a for a in args
-            ])
+            ctx.save_for_backward(*args)
+            value, ctx.grad_fn = of(f, args)
             return value
 
         @staticmethod
         def backward(ctx: Any, *upstream: Any) -> Any:
+            if torch.is_grad_enabled():  # to be differentiated again, by the arguments too
+                return call_grad(f(*ctx.saved_tensors)[1], upstream)
             return call_grad(ctx.grad_fn, upstream)
 
-    return lambda *args, **kwargs: (
-        Custom.apply(*args) if not kwargs else f(*args, **kwargs)[0]
-    )
+    class Mapped(torch.autograd.Function):
+        """The form that `torch.vmap` takes: nothing but tensors goes from forward to backward."""
+
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(*args: Any) -> Any:
+            return of(f, args)[0]
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx: Any, *upstream: Any) -> Any:
+            return call_grad(f(*ctx.saved_tensors)[1], upstream)
+
+    return lambda *args: (Mapped if _mapping else Custom).apply(*args)
+
+
+_mapping = 0
+"""How many `vectorized_map`s are running."""
 
 
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
+    global _mapping
     elements = tree.map_structure(convert, elements)
-    return torch.vmap(function, randomness="different")(elements)
+    _mapping += 1
+    try:
+        return torch.vmap(function, randomness="different")(elements)
+    finally:
+        _mapping -= 1
 
 
 def eval_shape(fn: Callable[..., Any], specs: Sequence[Any]) -> Any:
