@@ -102,3 +102,11 @@ def test_a_size_that_is_unknown_may_fit():
     unknown = keras.KerasTensor((3, None))
     assert ops.view_as_complex(unknown).shape == (3,)
     assert ops.cross(unknown, np.ones((2,))).shape == (3, 3)
+
+
+def test_constants_of_outside_in_compiled_functions(backend):
+    powers, labels = ops.array([1, 2, 2]), ops.array([0, 2, 2])
+    compiled = keras.function(lambda x: (x**powers, ops.bincount(labels) + x))
+    squares, counts = compiled(ops.array([1, 2, 3]))
+    assert backends.to_host(squares).tolist() == [1, 4, 9]
+    assert backends.to_host(counts).tolist() == [2, 2, 5]

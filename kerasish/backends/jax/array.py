@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kerasish.backends.jax.engine import native_dtype
 from kerasish.errors import InvalidArgument
@@ -96,7 +97,8 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 
 def power(x1: Any, x2: Any) -> Any:
-    if x1.dtype.kind == "i" and not isinstance(x2, jax.core.Tracer) and bool((x2 < 0).any()):
+    # On the host: what JAX computes beside a traced x1 would be traced.
+    if x1.dtype.kind == "i" and not isinstance(x2, jax.core.Tracer) and (np.asarray(x2) < 0).any():
         raise InvalidArgument("Integers have no negative powers: make x1 or x2 float.")
     return _power(x1, x2)
 

@@ -182,7 +182,7 @@ def _searchsorted(sorted_sequence: Any, values: Any, side: str) -> Any:
 
 def _bincount_length(x: Any, minlength: int) -> int:
     if not isinstance(x, jax.core.Tracer):
-        return max(minlength, int(x.max()) + 1 if x.size else 0)
+        return max(minlength, int(np.asarray(x).max()) + 1 if x.size else 0)
     if not minlength:
         raise InvalidArgument(
             "bincount: inside a compiled JAX function the length of the result must be known "
