@@ -36,8 +36,11 @@ def axes_of(axis: Any, ndim: int) -> list[int]:
 
 
 def axes_over(axis: Any, ndim: int) -> Any:
-    """The axes of a softmax: of a scalar any one may be named."""
-    return None if not ndim and isinstance(axis, int) else axis
+    """The axes of a softmax: a scalar counts as a vector."""
+    if ndim or not isinstance(axis, int):
+        return axis
+    axis_of(axis, 1)
+    return None
 
 
 def target(newshape: Any, shape: Sequence[Any]) -> Any:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -198,7 +199,13 @@ def _variadic(fn: Any, name: str) -> Any:
         try:
             return implementation(*args, **kwargs)
         except Exception as error:
-            raise_explained(error, name, [*zip(map(str, range(len(args))), args, strict=True)])
+            raise_explained(error, name, bound(args, kwargs))
+
+    def bound(args: Any, kwargs: Any) -> list[tuple[str, Any]]:
+        try:
+            return [*inspect.signature(fn).bind(*args, **kwargs).arguments.items()]
+        except TypeError:  # too few or too many, which the error tells
+            return [*kwargs.items()]
 
     return wrapper
 
@@ -218,7 +225,7 @@ def _positional(
             (lists if word[0] == "*" else groups)[kind].append(index[word.lstrip("*")])
     arrays = {i for group in (*groups.values(), *lists.values()) for i in group}
     public = name[0] != "_"
-    whole = [i for i in groups["convert"] if public and names[i] in _INDICES]
+    whole = [i for i in groups["convert"] if names[i] in _INDICES]
     needed = {i for i in arrays if public and defaults[i] is inspect.Parameter.empty
               and "None" not in str(parameters[i].annotation)}
     others = [(i, *(_taken(p) if public else (_PLAIN, True))) for i, p in enumerate(parameters)
@@ -297,7 +304,9 @@ def _positional(
             for i in arrays:
                 for x in values[i] if type(values[i]) is list else (values[i],):
                     if x is not None and (kind := backends.active.dtype_of(x)) not in dtypes.REAL:
-                        raise DTypeError(f"{names[i]} must hold real numbers, got {kind}.")
+                        given = [names[j] for j in arrays if "complex" in describe(args[j])]
+                        which = " and ".join(given or [names[i]])
+                        raise DTypeError(f"{which} must hold real numbers, got {kind}.")
         if rank and len(values[0].shape) < rank:
             raise ShapeError(
                 f"{names[0]} must have at least {rank} axes, got the shape "
@@ -447,7 +456,7 @@ def _taken(parameter: inspect.Parameter) -> tuple[frozenset[type], bool | str]:
 
 def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool | str) -> Any:
     """The value with numbers and arrays of NumPy as Python's own; another kind than the
-    parameter takes is refused. Tensors pass: they may be told in a graph alone."""
+    parameter takes is refused."""
     if isinstance(x, np.ndarray | np.generic | range) and str not in taken:
         whole = many and isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype.kind in "iu"
         x = x.tolist() if hasattr(x, "tolist") else list(x)
@@ -456,19 +465,32 @@ def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool | str) -> 
     if many and isinstance(x, list | tuple):
         inner = taken | {type(None)} if many == "None" else taken
         return tuple([_plain(parameter, y, inner, False) for y in x])
-    if type(x) in taken or hasattr(x, "dtype"):
+    if type(x) in taken:
         return x
+    if hasattr(x, "dtype"):  # a tensor: perhaps told in a graph alone
+        shape = getattr(x, "shape", ())
+        if many or getattr(shape, "rank", 0) is None or not len(shape):
+            return x
+        raise KindError(f"{parameter} must be {_what(taken, many)}, got {describe(x)}.")
     if bool in taken and int not in taken and type(x) is int:
         return bool(x)
     numeric = hasattr(x, "__index__") or hasattr(x, "__float__")  # an engine's symbolic integer
     if numeric and not isinstance(x, bool | float | complex):
         return x
-    what = (
+    raise KindError(f"{parameter} must be {_what(taken, many)}, got {x!r:.60}.")
+
+
+def _what(taken: frozenset[type], many: bool | str) -> str:
+    return (
         "the name of a choice" if str in taken else "a number" if float in taken
         else "True or False" if int not in taken
         else "an integer or a sequence of integers" if many else "an integer"
     )  # fmt: skip
-    raise KindError(f"{parameter} must be {what}, got {x!r:.60}.")
+
+
+def number(parameter: str, x: Any) -> Any:
+    """The value of a parameter that takes numbers, for functions without an op's checks."""
+    return _plain(parameter, x, frozenset(_KINDS["float"]), False)
 
 
 def _within(x: Any, dtype: str) -> Any:
@@ -534,7 +556,7 @@ _MISTAKES = (ArithmeticError, AssertionError)
 def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]]) -> Any:
     """Raises an engine's error again, saying which op failed on what."""
     if isinstance(error, KerasishError):
-        raise _called(error, name) from error.__cause__
+        raise _called(error, name, arguments) from error.__cause__
     try:
         got = ", ".join(f"{n}={describe(x)}" for n, x in arguments)
         strange = [n for n, x in arguments if _holds_no_numbers(x)]
@@ -572,10 +594,20 @@ def _holds_no_numbers(x: Any) -> bool:
     return _dtype_name(x).startswith(("string", "datetime", "timedelta"))
 
 
-def _called(error: KerasishError, name: str) -> KerasishError:
-    """The error, naming the op that failed and the one that was called. A primitive inside a
-    public op is told by the public name."""
+def _called(
+    error: KerasishError, name: str, arguments: Sequence[tuple[str, Any]] = ()
+) -> KerasishError:
+    """The error, naming the op that failed and the one that was called, and what they got. A
+    primitive inside a public op is told by the public name."""
     text, public, known = str(error), f"ops.{name.lstrip('_')}", error._op
+    try:
+        got = ", ".join(f"{n}={describe(x)}" for n, x in arguments)
+    except Exception:  # of something that has no description
+        got = ""
+    if got and not name.startswith("_") and (not known or known.startswith("_")) and not any(
+        re.search(rf"\b{n}(=| is | must )", text) for n, _ in arguments
+    ):
+        text = f"{text.rstrip('.')}. Called with {got}."
     if not known:
         error._op = name
         if public.removeprefix("ops.") not in text:
@@ -584,7 +616,8 @@ def _called(error: KerasishError, name: str) -> KerasishError:
         error._op = name
         text = text.replace(f"ops.{known.lstrip('_')}", public, 1)
     elif known != name and not name.startswith("_"):
-        text = text.removesuffix(error._inside) + f" (inside {public})"
-        error._inside = f" (inside {public})"
+        text = text.removesuffix(error._inside)
+        error._inside = f" (inside {public}({got}))" if got else f" (inside {public})"
+        text += error._inside
     error.args = (text, *error.args[1:])
     return error

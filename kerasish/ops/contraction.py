@@ -452,7 +452,7 @@ def vectorize(
     [2, 5, 3]
     """
     if not callable(pyfunc):
-        raise InvalidArgument(f"vectorize decorates a function, got {pyfunc!r}.")
+        raise InvalidArgument(f"vectorize: pyfunc must be a function, got {pyfunc!r}.")
     excluded = set(excluded or ())
     inputs, outputs = (None, None) if signature is None else _signature(signature)
 

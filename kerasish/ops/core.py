@@ -167,11 +167,11 @@ def cast(x: Any, dtype: Any) -> Any:
     >>> keras.ops.cast([0.5, 2.7], "int32").tolist()
     [0, 2]
     """
-    dtype = _of_numbers(dtype, x)
     active = backends.active
-    if type(x) not in active.native and _any_symbolic(x):
-        return symbolic.record(cast, (x, dtype), {})
     try:
+        dtype = _of_numbers(dtype, x)
+        if type(x) not in active.native and _any_symbolic(x):
+            return symbolic.record(cast, (x, dtype), {})
         if type(x) in active.native:
             return active.cast(x, dtype)
         return active.convert(_values(x), dtype)

@@ -229,7 +229,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         dtype = dtypes.result_type(*kinds)
     dtype = dtypes.standardize(dtype)
     uneven = any(isinstance(x, float | np.floating) and x % 1 for x in (start, stop, step))
-    if dtype in dtypes.COMPLEX or (uneven and not dtypes.is_float(dtype)):
+    if dtype == "bool" or dtype in dtypes.COMPLEX or (uneven and not dtypes.is_float(dtype)):
         return ops.cast(arange(start, stop, step), dtype)
     return _arange(start, stop, step, dtype)
 

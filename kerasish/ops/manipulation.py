@@ -213,6 +213,7 @@ def _view(x: Any, dtype: str) -> Any:
     """The bytes of the last axis read as another dtype."""
 
 
+@op(convert="x")
 def view(x: Any, dtype: Any = None) -> Any:
     """The bytes of `x` read as another dtype; the last axis grows or shrinks accordingly.
 
@@ -226,12 +227,10 @@ def view(x: Any, dtype: Any = None) -> Any:
     """
     kind = ops.dtype(x)
     target = kind if dtype is None else dtypes.standardize(dtype)
-    if not {kind, target} <= dtypes.ALLOWED - {"string"}:
-        raise DTypeError("ops.view reads numbers as numbers, not strings.")
     if target == kind:
-        return ops.convert_to_tensor(x)
+        return x
     if not ops.ndim(x) and len({dtypes.numpy_dtype(d).itemsize for d in (kind, target)}) > 1:
-        raise ShapeError(f"ops.view: a scalar of {kind} is no scalar of {target}.")
+        raise ShapeError(f"ops.view: a scalar x of {kind} is no scalar of {target}.")
     return _view(x, target)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends
+from kerasish.backends.shapes import axes_over
 from kerasish.core.op import op
 from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import InvalidArgument, KindError, ShapeError
@@ -103,6 +104,7 @@ def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = 
     >>> float(keras.ops.logsumexp([1000.0, 1000.0]).round(3))
     1000.6929931640625
     """
+    axis = axes_over(axis, len(x.shape))
     least = float("-inf") if 0 in x.shape else None
     top = stop_gradient(max(x, axis=axis, keepdims=True, initial=least))
     top = where(isfinite(top), top, 0.0)
@@ -175,7 +177,8 @@ def _fold(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str
         raise InvalidArgument(f"segment_{kind}: num_segments must be positive, got {num_segments}.")
     if len(ids.shape) > 1:
         rest = shape(data)[len(ids.shape):]
-        data, ids = reshape(data, (-1, *rest)), reshape(ids, (-1,))
+        ids = reshape(ids, (-1,))
+        data = reshape(data, (shape(ids)[0], *rest))
     if (name := dtype(ids)) not in ("int32", "int64"):
         ids = cast(ids, "int64" if name in ("uint32", "uint64") else "int32")
     if dtype(data) == "bool":

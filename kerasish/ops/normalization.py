@@ -9,9 +9,9 @@ import numpy as np
 
 from kerasish import config, dtypes, ops
 from kerasish.backends.shapes import axes_of, axis_of
-from kerasish.core.op import describe, op
+from kerasish.core.op import describe, number, op
 from kerasish.core.symbolic import unknown_shape
-from kerasish.errors import DTypeError, InvalidArgument, KindError, ShapeError
+from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 
 __all__ = [
     "batch_normalization", "layer_normalization", "moments", "normalize", "rms_normalization",
@@ -211,9 +211,7 @@ def layer_normalization(
         for name, p in (("gamma", gamma), ("beta", beta))
     )  # fmt: skip
     axes = tuple(sorted(axes))
-    epsilon = config.epsilon() if epsilon is None else epsilon
-    if isinstance(epsilon, complex) or getattr(epsilon, "shape", ()) != ():
-        raise KindError(f"layer_normalization: epsilon must be a number, got {epsilon!r:.60}.")
+    epsilon = config.epsilon() if epsilon is None else number("epsilon", epsilon)
     wide = _wide(x)
     if rms_scaling:
         spread = ops.var(wide, axes, keepdims=True)

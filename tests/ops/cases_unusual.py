@@ -137,3 +137,12 @@ plain("view", np.ones((2, 3), "int32")[..., None], "int8", ref=[[[1, 0, 0, 0]] *
 for causal in (True, False):
     case("dot_product_attention", x(2, 3, 4, 5), x(2, 3, 4, 5), x(2, 3, 4, 5), scale=-0.4,
          is_causal=causal, ref=attention)
+
+# What only some engines take by themselves
+plain("arange", 3, dtype="bool", ref=[False, True, True])
+plain("tensordot", np.eye(2, dtype="float32"), np.ones((2, 2), "float32"), np.int64(1), ref=np.ones((2, 2)))
+plain("transpose", np.ones(3, "float32"), 0, ref=np.ones(3))
+plain("logsumexp", 3.0, axis=0, ref=3.0)
+plain("take", np.zeros((0, 3), "float32"), np.zeros((2, 0), "int32"), axis=0, ref=np.zeros((2, 0, 3)))
+plain("take_along_axis", [[1.0, 2.0], [3.0, 4.0]], np.array([[3], [0]]), ref=[4, 1])
+plain("segment_sum", np.zeros((2, 3, 0), "float32"), np.zeros((2, 3), "int32"), 4, ref=np.zeros((4, 0)))

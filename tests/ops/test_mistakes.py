@@ -2,10 +2,12 @@
 
 A mistake is made from the first row that the op has in the case tables: a dict, `None` or strings
 for an array, an axis that is not there or is no integer, a choice that does not exist. The answer
-is one error of the family in `kerasish.errors` that programs for Keras catch, and it names the op.
+is one error of the family in `kerasish.errors` that programs for Keras catch, and it names the op
+and the argument.
 """
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -24,6 +26,9 @@ LENIENT = {"unique": "bool", "layer_normalization": "bool", "multi_hot": "bool",
            "tensordot": "bool", "shape": "strings", "ndim": "strings",
            "dtype": "strings"}  # fmt: skip
 """Functions that take another kind for what it means in Python, alike on all backends."""
+
+UNNAMED = {("shape", "x"), ("ndim", "x"), ("dtype", "x")}
+"""Functions of one argument, which need not name it."""
 
 
 def is_array(x):
@@ -86,11 +91,16 @@ def _with(path, bound, name, value, label):
     bound.arguments[name] = before
 
 
-def problem(path, args, kwargs):
+def problem(path, label, args, kwargs):
     """What is wrong with the answer to a wrong call; `None` where it is as it should be."""
+    argument = label.partition("-")[0]
     try:
         out = resolve(path)(*args, **kwargs)
     except errors.KerasishError as error:
+        if (path.rpartition(".")[2], argument) not in UNNAMED and not re.search(
+            rf"\b{argument}\b", str(error)
+        ):
+            return f"does not name {argument}: {error}"
         known = {path.rpartition(".")[2], getattr(resolve(path), "op_name", None)} - {None}
         if not isinstance(error, ValueError | TypeError):
             return f"raises {type(error).__name__}"
@@ -108,7 +118,7 @@ def test_mistakes_are_explained(backend):
     wrong = []
     for path in PATHS:
         for label, args, kwargs in spoilt(path):
-            if (found := problem(path, args, kwargs)) is not None:
+            if (found := problem(path, label, args, kwargs)) is not None:
                 wrong.append(f"{path}({label}): {found}")
     assert not wrong, "\n".join(wrong)
 
@@ -125,7 +135,7 @@ def test_mistakes_are_explained_symbolically():
             args = tuple(map(lower, args))
             kwargs = {k: lower(v) for k, v in kwargs.items()}
             symbolic = any(isinstance(x, KerasTensor) for x in (*args, *kwargs.values()))
-            if symbolic and (found := problem(path, args, kwargs)) is not None:
+            if symbolic and (found := problem(path, label, args, kwargs)) is not None:
                 wrong.append(f"{path}({label}): {found}")
     assert not wrong, "\n".join(wrong)
 
@@ -166,6 +176,7 @@ WRONG = {
     "shift": lambda: ops.roll(A, ((1,),), axis=0), "shifts": lambda: ops.roll(A, (), axis=(0, 1)),
     "mask": lambda: ops.dot_product_attention(HEADS, HEADS, HEADS, mask=np.ones((2, 7), bool)),
     "heads": lambda: ops.dot_product_attention(HEADS[:, :, :0], HEADS, HEADS),
+    "twice": lambda: ops.squeeze(A[None], (0, 0)), "repeats": lambda: ops.repeat(A, (-1, -2), 0),
     "filler": lambda: ops.unique([1, 1], size=2, fill_value=(1, 2)),
     "grid": lambda: ops.unravel_index([1], ((2,), (3,))),
     # Kinds
@@ -176,6 +187,9 @@ WRONG = {
     "power": lambda: ops.power([2, 3], [1, -1]), "ratios": lambda: ops.geomspace(A + 1j, A),
     "epsilon": lambda: ops.layer_normalization(A, epsilon=np.ones(3)),
     "names": lambda: ops.slice(np.array(["a", "b"]), (0,), (1,)),
+    "start": lambda: ops.slice(A, np.zeros(2, "float32"), (1, 1)),
+    "several": lambda: ops.elu(A, ops.convert_to_tensor([1.0, 2.0])),
+    "exponent": lambda: ops.ldexp(A, A > 0),
     "flag": lambda: ops.unique([1], return_index=[True]),
     "complex": lambda: ops.clip(A, 1j, 2), "nan": lambda: ops.full_like(np.ones(2, int), np.nan),
     "half given": lambda: ops.where(A > 0, None, A), "cast": lambda: ops.cast(A, "string"),

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kerasish.backends import bodies
 from kerasish.backends.jax.engine import native_dtype
 from kerasish.errors import InvalidArgument
 
@@ -47,7 +48,6 @@ isfinite = jnp.isfinite
 isinf = jnp.isinf
 isnan = jnp.isnan
 lcm = jnp.lcm
-ldexp = jnp.ldexp
 left_shift = jnp.left_shift
 less = jnp.less
 less_equal = jnp.less_equal
@@ -88,6 +88,10 @@ _rint = jnp.rint
 def absolute(x: Any) -> Any:
     # The slope at 0 is 0, as on the other engines, where JAX's own is 1.
     return x * jnp.sign(x) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.absolute(x)
+
+
+def ldexp(x1: Any, x2: Any) -> Any:
+    return jnp.ldexp(x1, x2) if x2.dtype.kind in "iu" else bodies["ldexp"](x1, x2)
 
 
 @jax.jit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import operator
 from typing import Any
 
 import jax
@@ -23,7 +24,6 @@ from kerasish.backends.shapes import (
 )  # fmt: skip
 from kerasish.errors import InvalidArgument
 
-transpose = jnp.transpose
 swapaxes = jnp.swapaxes
 ravel = jnp.ravel
 copy = jnp.copy
@@ -35,12 +35,32 @@ diagonal = jnp.diagonal
 diag = jnp.diag
 tril = jnp.tril
 triu = jnp.triu
-tensordot = jnp.tensordot
 dot = jnp.dot
 inner = jnp.inner
 outer = jnp.outer
-take = jnp.take
-take_along_axis = jnp.take_along_axis
+
+
+def transpose(x: Any, axes: Any) -> Any:
+    return jnp.transpose(x, axes if axes is None else axes_of(axes, x.ndim))
+
+
+def tensordot(x1: Any, x2: Any, axes: Any) -> Any:
+    return jnp.tensordot(x1, x2, int(operator.index(axes)) if np.ndim(axes) == 0 else axes)
+
+
+def take(x: Any, indices: Any, axis: int | None) -> Any:
+    if 0 not in x.shape:
+        return jnp.take(x, indices, axis)
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    axis = axis_of(axis, x.ndim)
+    if indices.size and not x.shape[axis]:
+        raise InvalidArgument(f"Axis {axis} of x is empty, there is nothing to take from it.")
+    return jnp.zeros((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
+    return jnp.take_along_axis(x, indices.reshape(-1) if axis is None else indices, axis)
 
 
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:

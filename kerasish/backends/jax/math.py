@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.special
 
-from kerasish.backends.shapes import check_k
+from kerasish.backends.shapes import axes_over, check_k
 
 erf = jax.scipy.special.erf
 erfc = jax.scipy.special.erfc
@@ -17,7 +17,7 @@ erfinv = jax.scipy.special.erfinv
 
 
 def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    return jax.scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
+    return jax.scipy.special.logsumexp(x, axes_over(axis, x.ndim), keepdims=keepdims)
 
 
 def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:

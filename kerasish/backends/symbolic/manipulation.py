@@ -43,9 +43,9 @@ def reshape(x: Any, newshape: Any) -> Spec:
 
 
 def transpose(x: Any, axes: Any) -> Spec:
-    order = list(range(x.ndim))[::-1] if axes is None else axes_of(list(axes), x.ndim)
+    order = list(range(x.ndim))[::-1] if axes is None else axes_of(axes, x.ndim)
     if len(order) != x.ndim:
-        raise ShapeError(f"transpose: axes {tuple(axes)} for the shape {x.shape}.")
+        raise ShapeError(f"transpose: axes {axes} for the shape {x.shape}.")
     return Spec([x.shape[a] for a in order], x.dtype)
 
 
@@ -82,7 +82,7 @@ def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Spec:
 
 
 def roll(x: Any, shift: Any, axis: Any) -> Spec:
-    for a in [] if axis is None else np.atleast_1d(axis):
+    for _, a in [] if axis is None else np.broadcast(shift, axis):
         axis_of(int(a), x.ndim)
     return like(x)
 

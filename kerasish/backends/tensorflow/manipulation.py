@@ -41,7 +41,7 @@ def reshape(x: Any, newshape: Any) -> Any:
 
 
 def transpose(x: Any, axes: Any) -> Any:
-    return tf.transpose(x, axes if axes is None else axes_of(list(axes), len(x.shape)))
+    return tf.transpose(x, axes if axes is None else axes_of(axes, len(x.shape)))
 
 
 def expand_dims(x: Any, axis: Any) -> Any:
@@ -54,7 +54,7 @@ def expand_dims(x: Any, axis: Any) -> Any:
 def squeeze(x: Any, axis: Any) -> Any:
     if isinstance(axis, tuple | list) and not axis:  # TensorFlow takes it for all axes
         return x
-    return tf.squeeze(x, list(axis) if isinstance(axis, tuple) else axis)
+    return tf.squeeze(x, axis if axis is None else axes_of(axis, len(x.shape)))
 
 
 def _view(x: Any, dtype: str) -> Any:
@@ -112,6 +112,8 @@ def _unstack(x: Any, num: int, axis: int) -> list[Any]:
 
 def repeat(x: Any, repeats: Any, axis: int | None) -> Any:
     axis = None if axis is None else axis_of(axis, len(x.shape))
+    if isinstance(repeats, tuple) and min(repeats, default=0) < 0:
+        raise InvalidArgument(f"repeats must not be negative, got {repeats}.")
     if x.dtype == tf.uint16:  # has no kernel
         return tf.cast(tf.repeat(tf.cast(x, tf.int32), repeats, axis), tf.uint16)
     return tf.repeat(x, repeats, axis)

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasish.backends.shapes import check_k
+from kerasish.backends.shapes import axes_over, check_k
 
 erf = tf.math.erf
 erfc = tf.math.erfc
@@ -14,7 +14,7 @@ erfinv = tf.math.erfinv
 
 
 def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    return tf.reduce_logsumexp(x, axis, keepdims)
+    return tf.reduce_logsumexp(x, axes_over(axis, x.shape.rank), keepdims)
 
 
 def top_k(x: Any, k: int, sorted: bool) -> tuple[Any, Any]:
