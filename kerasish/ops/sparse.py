@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, dtypes, ops
+from kerasish.backends import subscripts as notation
 from kerasish.backends.shapes import axes_of, axis_of, expand_key, resolve, target
 from kerasish.core.op import describe
 from kerasish.errors import BackendError, InvalidArgument, ShapeError
@@ -336,6 +337,38 @@ def _two_axes(x1: Any, x2: Any) -> Any:
         f"one of shape (m, k) takes a sparse one of shape (k, n); got {describe(x1)} and "
         f"{describe(x2)}. Others can be made dense: ops.convert_to_tensor(x, sparse=False)."
     )
+
+
+@_form("_promoted_einsum")
+def _einsum(subscripts: str, operands: Any) -> Any:
+    """Of a sparse tensor and a dense one, dense: each entry times the dense slice at its place."""
+    terms, out = notation.parse(subscripts, tuple(len(x.shape) for x in operands))
+    sparse = [i for i, x in enumerate(operands) if _is_sparse(x)]
+    if len(operands) != 2 or len(sparse) != 1 or any(len({*t}) < len(t) for t in terms):
+        raise InvalidArgument(
+            f"ops.einsum({subscripts!r}) takes a sparse tensor beside one dense tensor, each "
+            f"letter once in a term, got {describe(list(operands))}. Make others dense before: "
+            "ops.convert_to_tensor(x, sparse=False)."
+        )
+    i = sparse[0]
+    x, y, left, right = operands[i], operands[1 - i], terms[i], terms[1 - i]
+    sizes, others = ops.shape(x), dict(zip(right, ops.shape(y), strict=True))
+    shared = [c for c in left if c in right]
+    if any(type(n) is type(others.get(c)) is int and n != others[c]
+           for c, n in zip(left, sizes, strict=True)):
+        raise ShapeError(f"ops.einsum({subscripts!r}): the sizes of {describe(list(operands))} do "
+                         "not agree.")
+    kept, rest = ([c for c in t if c in out and c not in w] for t, w in ((left, ""), (right, left)))
+    y = ops.einsum(f"{right}->{''.join(shared + rest)}", y)
+    y = ops.reshape(y, (-1, *[others[c] for c in rest]))
+    indices, values = _parts(x)
+    rows = ops.take(y, _place(indices, sizes, [left.index(c) for c in shared]), axis=0)
+    weighted = ops.multiply(ops.reshape(values, (-1, *[1] * len(rest))), rows)
+    ends = [sizes[left.index(c)] for c in kept]
+    place = _place(indices, sizes, [left.index(c) for c in kept])
+    z = ops.segment_sum(weighted, place, math.prod(ends))
+    z = ops.reshape(z, (*ends, *[others[c] for c in rest]))
+    return ops.einsum(f"{''.join(kept + rest)}->{out}", z)
 
 
 @_form("_dense")

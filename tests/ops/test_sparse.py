@@ -218,7 +218,7 @@ def test_gradients(dtype, x):
     (lambda x: ops.matmul(x, x), ["ops.matmul", "(k, n)"]),
     (lambda x: ops.get_item(ops.convert_to_tensor(x), [0, 1]), ["ops.get_item", "slices"]),
     (lambda x: ops.get_item(x, 5), ["ops.get_item", "out of range"]),
-    (lambda x: ops.einsum("ij,jk->ik", x, KERNEL), ["ops.einsum", "sparse"]),
+    (lambda x: ops.einsum("ij,jk->ik", x, np.ones((6, 2))), ["ops.einsum", "agree"]),
     (lambda x: ops.multiply(x, np.ones(3)), ["ops.multiply", "broadcast"]),
     (lambda x: ops.take(x, [0]), ["ops.take", "dense"]),
 ])  # fmt: skip
@@ -229,6 +229,34 @@ def test_what_needs_dense_tensors_says_so(call, words, x):
         assert word in str(error.value)
 
 
+@pytest.mark.parametrize(("subscripts", "shape"), [
+    ("abc,cd->abd", (2, 4)), ("abc,abc->a", (5, 3, 2)), ("abc,bd->dac", (3, 4)), ("abc,->ac", ()),
+    ("abc,adc->abd", (5, 4, 2)), ("abc,cd->", (2, 4)), ("...c,cd->...d", (2, 4)), ("abc,cd", (2, 4)),
+])  # fmt: skip
+def test_einsum(subscripts, shape, backend):
+    x, y = entries(CUBE), np.random.default_rng(3).standard_normal(shape).astype("float32")
+    got = ops.einsum(subscripts, x, y)
+    assert not is_sparse(got)
+    np.testing.assert_allclose(host(got), np.einsum(subscripts, CUBE, y), rtol=1e-4, atol=1e-5)
+    (left, right), arrow, out = subscripts.partition("->")[0].split(","), *subscripts.partition("->")[1:]
+    turned = f"{right},{left}{arrow}{out}"
+    np.testing.assert_allclose(
+        host(ops.einsum(turned, y, x)), np.einsum(turned, y, CUBE), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_layers_of_sparse_tensors(backend):
+    x = entries(DENSE)
+    for pair in ((x, OTHER), (OTHER, x)):
+        np.testing.assert_allclose(
+            host(keras.layers.Dot(1)(list(pair))), (DENSE * OTHER).sum(1, keepdims=True), rtol=1e-4,
+            atol=1e-6,
+        )  # fmt: skip
+    for invert, want in ((False, (DENSE - ROW) / 2), (True, DENSE * 2 + ROW)):
+        layer = keras.layers.Normalization(mean=ROW, variance=4.0, invert=invert)
+        np.testing.assert_allclose(host(layer(x)), want, rtol=1e-5)
+
+
 def test_symbolic():
     t = keras.KerasTensor((None, 7), sparse=True)
     for y, shape, sparse in (
@@ -236,6 +264,7 @@ def test_symbolic():
         (ops.relu(t), (None, 7), True), (ops.transpose(t), (7, None), True),
         (ops.reshape(t, (-1,)), (None,), True), (ops.cast(t, "float16"), (None, 7), True),
         (ops.matmul(t, KERNEL), (None, 3), False), (t @ KERNEL, (None, 3), False),
+        (ops.einsum("ab,bc->ac", t, KERNEL), (None, 3), False),
         (ops.sum(t, axis=1), (None,), False), (ops.exp(t), (None, 7), False),
         (ops.matmul(ops.transpose(t), t), (7, 7), True), (ops.maximum(t, t), (None, 7), True),
         (ops.multiply(t, t), (None, 7), True), (t[:, 2:4], (None, 2), True),

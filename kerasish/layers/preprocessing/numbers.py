@@ -154,7 +154,9 @@ class Normalization(PipelineLayer):
     def call(self, inputs: Any) -> Any:
         x = ops.cast(ops.convert_to_tensor(inputs), self.compute_dtype)
         mean, scale = self.mean, ops.maximum(ops.sqrt(self.variance), 1e-7)
-        return x * scale + mean if self.invert else (x - mean) / scale
+        if self.invert:
+            return ops.add(ops.multiply(x, scale), mean)
+        return ops.divide(ops.subtract(x, mean), scale)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
