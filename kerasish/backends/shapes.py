@@ -43,6 +43,11 @@ def axes_over(axis: Any, ndim: int) -> Any:
     return None
 
 
+def sizes_of(shape: Any) -> Any:
+    """A shape; one number is the size of one axis."""
+    return (shape,) if isinstance(shape, int) else shape
+
+
 def target(newshape: Any, shape: Sequence[Any]) -> Any:
     """The shape to reshape `shape` to. `None` means -1, or, next to a -1, the size found there."""
     if not isinstance(newshape, list | tuple):
@@ -134,6 +139,11 @@ def expand_key(key: Any, ndim: int) -> list[Any]:
                 raise InvalidArgument(f"An index may have one `...`, got {key!r}.")
             ellipsis = i
         elif k is not None:
+            if not (isinstance(k, slice) or hasattr(k, "__index__") or hasattr(k, "dtype")):
+                raise KindError(
+                    "An index is an integer, a slice, None, ... or an array of integers or bools, "
+                    f"got {k!r}."
+                )
             if hasattr(k, "dtype") and "int" not in str(k.dtype) and not _is_bool(k):
                 raise KindError(f"An array of indices holds integers or bools, got {k.dtype}.")
             used += axes_taken(k)

@@ -278,9 +278,11 @@ def _positional(
                 if any(x is None for x in values[i]):
                     raise KindError(f"{names[i]} must be a list of arrays, got None in it.")
                 values[i] = _promote(list(values[i]), kind)
-                if public and kind == "float" and len({tuple(x.shape) for x in values[i]}) > 1:
-                    raise ShapeError(f"{names[i]} must be tensors of one shape, got "
-                                     f"{describe(values[i])}.")
+                if public and kind == "float" and (
+                    len(values[i]) != 2 or len({tuple(x.shape) for x in values[i]}) > 1
+                ):
+                    raise ShapeError(f"{names[i]} must be two tensors of one shape, the real and "
+                                     f"the imaginary part, got {describe(values[i])}.")
         for i in numbers:
             for x in values[i] if type(values[i]) is list else (values[i],):
                 if type(x) is np.ndarray and x.dtype.kind in "OSUMm":
@@ -358,7 +360,8 @@ def _positional(
     lists_of = [i for group in lists.values() for i in group]
     scope = {"backends": backends, "complete": complete, "defaults": defaults, "slow": slow,
              "recover": recover,
-             **{f"taken{i}": taken for i, taken, _ in others}}  # fmt: skip
+             **{f"taken{i}": taken for i, taken, _ in others},
+             **{f"inner{i}": _inner(taken, many) for i, taken, many in others}}  # fmt: skip
     usual = not lists_of and not groups["like"]
     checks, scalars = _checks(groups, others, needed, whole, real) if usual else ([], False)
     if checks:
@@ -399,7 +402,7 @@ def _checks(
         checks += [f"(a{i} is None or a{i}.dtype in active.REAL_DTYPES)" for i in single]
     checks += [f"a{i}.dtype in active.WHOLE_DTYPES" for i in whole]
     checks += [
-        f"(type(a{i}) in taken{i} or type(a{i}) is tuple and taken{i}.issuperset(map(type, a{i})))"
+        f"(type(a{i}) in taken{i} or type(a{i}) is tuple and inner{i}.issuperset(map(type, a{i})))"
         if many else f"type(a{i}) in taken{i}"
         for i, _, many in plain
     ]
@@ -454,6 +457,11 @@ def _taken(parameter: inspect.Parameter) -> tuple[frozenset[type], bool | str]:
     return frozenset(kinds + (type(None),) * hint.endswith("None")), many
 
 
+def _inner(taken: frozenset[type], many: bool | str) -> frozenset[type]:
+    """The plain types in the sequences that a parameter takes."""
+    return taken | {type(None)} if many == "None" else taken - {type(None)}
+
+
 def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool | str) -> Any:
     """The value with numbers and arrays of NumPy as Python's own; another kind than the
     parameter takes is refused."""
@@ -463,8 +471,7 @@ def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool | str) -> 
         if whole:  # perhaps many
             return tuple(x)
     if many and isinstance(x, list | tuple):
-        inner = taken | {type(None)} if many == "None" else taken
-        return tuple([_plain(parameter, y, inner, False) for y in x])
+        return tuple([_plain(parameter, y, _inner(taken, many), False) for y in x])
     if type(x) in taken:
         return x
     if hasattr(x, "dtype"):  # a tensor: perhaps told in a graph alone
@@ -576,7 +583,7 @@ def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]
     reason = text.strip().splitlines()
     # JAX tells of shapes by TypeError as well, and engines of dtypes by other errors.
     about_kind = of_none or any(words in text for words in _OF_DTYPES) or (
-        isinstance(error, TypeError) and "shape" not in text
+        isinstance(error, TypeError) and not any(words in text for words in ("shape", "dimension"))
     )
     kind = DTypeError if about_kind else InvalidArgument
     explained = kind(

@@ -99,7 +99,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 @op(convert="x")
-def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+def broadcast_to(x: Any, shape: int | Sequence[int]) -> Any:
     """`x` repeated along axes of size one (and new axes in front) to a larger shape.
 
     Args:

@@ -202,7 +202,7 @@ def layer_normalization(
         raise InvalidArgument(f"layer_normalization has no argument {sorted(kwargs)}.")
     x = ops.convert_to_tensor(x)
     for p in (x, gamma, beta):
-        if p is not None and (kind := ops.dtype(p)) in dtypes.COMPLEX:
+        if p is not None and (kind := ops.dtype(p)) not in dtypes.REAL:
             raise DTypeError(f"layer_normalization takes real numbers, got {kind}.")
     axes = axes_of(axis if isinstance(axis, int) else list(axis), len(x.shape))
     gamma, beta = (

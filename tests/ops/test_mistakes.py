@@ -190,6 +190,8 @@ WRONG = {
     "start": lambda: ops.slice(A, np.zeros(2, "float32"), (1, 1)),
     "several": lambda: ops.elu(A, ops.convert_to_tensor([1.0, 2.0])),
     "exponent": lambda: ops.ldexp(A, A > 0),
+    "nothing": lambda: ops.sum(A, axis=(None,)), "index": lambda: ops.get_item(A, "a"),
+    "part": lambda: ops.fft([A]), "text": lambda: ops.layer_normalization(np.array(["a", "b"])),
     "flag": lambda: ops.unique([1], return_index=[True]),
     "complex": lambda: ops.clip(A, 1j, 2), "nan": lambda: ops.full_like(np.ones(2, int), np.nan),
     "half given": lambda: ops.where(A > 0, None, A), "cast": lambda: ops.cast(A, "string"),

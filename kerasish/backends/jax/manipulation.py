@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
+import types
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from kerasish.backends.shapes import (
     check_indices,
     expand_key,
     section_bounds,
+    sizes_of,
     target,
 )  # fmt: skip
 from kerasish.errors import InvalidArgument
@@ -84,7 +86,7 @@ def squeeze(x: Any, axis: Any) -> Any:
 
 
 def broadcast_to(x: Any, shape: Any) -> Any:
-    return jnp.broadcast_to(x, tuple(shape))
+    return jnp.broadcast_to(x, tuple(sizes_of(shape)))
 
 
 def _view(x: Any, dtype: str) -> Any:
@@ -126,9 +128,12 @@ def _listless(k: Any) -> Any:
     return np.asarray(k, None if k else int) if isinstance(k, list | range) else k
 
 
+_UNCHECKED = (slice, jax.Array, np.ndarray, types.EllipsisType, type(None))
+
+
 def get_item(x: Any, key: Any) -> Any:
     items = tuple(map(_listless, key)) if isinstance(key, tuple) else (_listless(key),)
-    if any(isinstance(k, int | np.integer) for k in items):  # JAX takes the nearest that is there
+    if not all(isinstance(k, _UNCHECKED) for k in items):  # JAX takes the nearest that is there
         check_indices(expand_key(items, x.ndim), x.shape)
     return x[items]
 

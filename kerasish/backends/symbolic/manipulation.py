@@ -19,11 +19,12 @@ from kerasish.backends.shapes import (
     is_array_index,
     resolve,
     section_bounds,
+    sizes_of,
     target,
     together,
 )  # fmt: skip
 from kerasish.backends.symbolic.engine import Spec, Unknown
-from kerasish.errors import KindError, ShapeError
+from kerasish.errors import ShapeError
 
 
 def shape(x: Any) -> tuple[int, ...]:
@@ -50,7 +51,7 @@ def transpose(x: Any, axes: Any) -> Spec:
 
 
 def broadcast_to(x: Any, shape: Any) -> Spec:
-    shape = tuple(shape)
+    shape = tuple(sizes_of(shape))
     if len(shape) < x.ndim or any(
         n not in (1, m) and type(n) is not Unknown
         for n, m in zip(x.shape[::-1], shape[::-1], strict=False)
@@ -147,8 +148,6 @@ def get_item(x: Any, key: Any) -> Spec:
             sizes.append(1 if k is None else _sliced(k, x.shape[axis]))
             is_array.append(False)
         else:
-            if not is_array_index(k):
-                _check_index(k)
             if arrays:
                 first = len(sizes) if first is None else first
                 blocks.append(_index_shape(k))
@@ -158,14 +157,6 @@ def get_item(x: Any, key: Any) -> Spec:
         return Spec(sizes, x.dtype)
     at = first if together(is_array) else 0
     return Spec((*sizes[:at], *_broadcast(blocks), *sizes[at:]), x.dtype)
-
-
-def _check_index(k: Any) -> None:
-    if not hasattr(k, "__index__") and not hasattr(k, "dtype"):
-        raise KindError(
-            "An index is an integer, a slice, None, ... or an array of integers or bools, got "
-            f"{k!r}."
-        )
 
 
 def _index_shape(k: Any) -> tuple[int, ...]:

@@ -18,13 +18,13 @@ from kerasish.backends.shapes import (
     expand_key,
     is_array_index,
     section_bounds,
+    sizes_of,
     target,
     together,
 )  # fmt: skip
 from kerasish.backends.tensorflow.engine import cast, convert
 from kerasish.errors import InvalidArgument
 
-broadcast_to = tf.broadcast_to
 copy = tf.identity
 
 
@@ -55,6 +55,10 @@ def squeeze(x: Any, axis: Any) -> Any:
     if isinstance(axis, tuple | list) and not axis:  # TensorFlow takes it for all axes
         return x
     return tf.squeeze(x, axis if axis is None else axes_of(axis, len(x.shape)))
+
+
+def broadcast_to(x: Any, shape: Any) -> Any:
+    return tf.broadcast_to(x, sizes_of(shape))
 
 
 def _view(x: Any, dtype: str) -> Any:

@@ -17,6 +17,7 @@ from kerasish.backends.shapes import (
     expand_key,
     is_array_index,
     section_bounds,
+    sizes_of,
     target,
 )  # fmt: skip
 from kerasish.backends.torch.array import _or_in_int64
@@ -75,6 +76,7 @@ def squeeze(x: Any, axis: Any) -> Any:
 
 
 def broadcast_to(x: Any, shape: Any) -> Any:
+    shape = sizes_of(shape)
     if any(n < 0 for n in shape):  # -1 keeps a size in torch
         raise ShapeError(f"broadcast_to: sizes must not be negative, got {tuple(shape)}.")
     return x.broadcast_to(tuple(shape))
