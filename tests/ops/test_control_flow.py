@@ -142,6 +142,45 @@ def test_random_numbers_inside(backend, run):
     np.testing.assert_allclose(draws, [want[0], -1.0, want[1]], rtol=1e-6)
 
 
+class Branching(keras.layers.Layer):
+    """Counts in a branch and in the steps of a scan, and draws random numbers in a branch."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=shape[1:], initializer="ones", name="w")
+        self.taken = self.add_weight(shape=(), initializer="zeros", trainable=False, name="taken")
+        self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
+        self.drop = keras.layers.Dropout(0.3, seed=4)
+
+    def call(self, x, training=False):
+        def often():
+            self.taken.assign_add(1.0)
+            return self.drop(x * self.w, training=training)
+
+        def step(carry, row):
+            self.steps.assign_add(1.0)
+            return carry * 0.9 + row, None
+
+        y = ops.cond(ops.mean(x) > 0, often, lambda: x * self.w * 2.0)
+        return y + 0.01 * ops.scan(step, ops.zeros_like(y[0]), y)[0]
+
+
+def test_training_a_model_that_branches(backend):
+    x = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
+    means = x.reshape(3, 8, 3).mean((1, 2))
+
+    def train():
+        model = keras.Sequential([keras.Input((3,)), Branching(), keras.layers.Dense(1, "relu")])
+        model.layers[1].kernel.assign([[0.5], [1.0], [0.2]])
+        model.compile("sgd", "mse")
+        losses = model.fit(x, x[:, :1], batch_size=8, epochs=2, shuffle=False, verbose=0).history
+        return model.layers[0], losses["loss"]
+
+    layer, losses = train()
+    assert float(layer.taken) == 2 * (means > 0).sum() and float(layer.steps) == 48.0
+    with keras.config.backend_scope("numpy"):
+        np.testing.assert_allclose(losses, train()[1], rtol=1e-4)
+
+
 # Loops
 
 
