@@ -17,7 +17,14 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from kerasish import backends, dtypes
-from kerasish.errors import DTypeError, InvalidArgument, KerasishError, KindError, ShapeError
+from kerasish.errors import (
+    BackendError,
+    DTypeError,
+    InvalidArgument,
+    KerasishError,
+    KindError,
+    ShapeError,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCALARS = (bool, int, float, complex)
@@ -579,7 +586,12 @@ def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]
     text = str(error)
     of_none = isinstance(error, AttributeError) and "'NoneType'" in text
     if not (of_none or isinstance(error, _MISTAKES) or backends.active.explainable(error)):
-        raise error
+        obstacle = backends.active.lookup("obstacle")
+        if obstacle is None or (told := obstacle(error)) is None:
+            raise error
+        hindered = BackendError(f"ops.{name.lstrip('_')}({got}): {told}")
+        hindered._op = name
+        raise hindered from error
     reason = text.strip().splitlines()
     # JAX tells of shapes by TypeError as well, and engines of dtypes by other errors.
     about_kind = of_none or any(words in text for words in _OF_DTYPES) or (

@@ -7,6 +7,7 @@ import pytest
 
 import kerasish as keras
 from kerasish import backends, ops
+from kerasish.errors import BackendError
 
 X = np.array([[0.5, 1.5], [2.5, 3.5]], "float32")
 ENGINES = [name for name in ("torch", "jax", "tensorflow") if backends.installed(name)]
@@ -110,3 +111,12 @@ def test_constants_of_outside_in_compiled_functions(backend):
     squares, counts = compiled(ops.array([1, 2, 3]))
     assert backends.to_host(squares).tolist() == [1, 4, 9]
     assert backends.to_host(counts).tolist() == [2, 2, 5]
+
+
+@pytest.mark.skipif(not backends.installed("jax"), reason="JAX is not installed")
+@pytest.mark.parametrize("name", ["nonzero", "unique"])
+def test_what_a_compiled_jax_function_cannot_know_is_told(name):
+    with keras.config.backend_scope("jax"):
+        compiled = keras.function(getattr(ops, name))
+        with pytest.raises(BackendError, match=rf"ops\.{name}\(x=.*compiled JAX function.*outside"):
+            compiled(ops.array([1, 0, 2]))

@@ -57,9 +57,26 @@ def _scalar(value: Any, dtype: str, kind: type, sign: float) -> Any:
 
 
 def explainable(error: Exception) -> bool:
-    # JAX's own tracer errors say more than any rewording.
     return isinstance(error, ValueError | TypeError | IndexError) and not isinstance(
         error, jax.errors.JAXTypeError | jax.errors.JAXIndexError
+    )
+
+
+_UNKNOWN = (
+    jax.errors.ConcretizationTypeError, jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.TracerArrayConversionError, jax.errors.TracerIntegerConversionError,
+)  # fmt: skip
+
+
+def obstacle(error: Exception) -> str | None:
+    """What keeps an op from being compiled, and the way out; `None` for other errors."""
+    if not isinstance(error, _UNKNOWN):
+        return None
+    return (
+        "a compiled JAX function does not know the values of its tensors, on which a shape or a "
+        "choice of Python's depends here. Give the size as a number (size=, num_segments=, "
+        "minlength=), use where/cond, or do it outside of what is compiled, as "
+        "compile(run_eagerly=True) does."
     )
 
 
