@@ -83,8 +83,9 @@ def diagonal(x: Any, offset: int, axis1: int, axis2: int) -> Spec:
 
 
 def roll(x: Any, shift: Any, axis: Any) -> Spec:
-    for _, a in [] if axis is None else np.broadcast(shift, axis):
+    for a in [] if axis is None else np.atleast_1d(axis):
         axis_of(int(a), x.ndim)
+    np.broadcast(shift, 0 if axis is None else axis)  # tells of numbers that differ
     return like(x)
 
 
