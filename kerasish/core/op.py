@@ -127,13 +127,14 @@ def op(fn: F) -> F: ...
 @overload
 def op(
     *, convert: str = "", float: str = "", double: str = "", common: str = "", number: str = "",
-    like: str = "", wide: bool = False, real: bool = False, rank: int = 0,
+    like: str = "", wide: bool = False, back: bool = False, real: bool = False, rank: int = 0,
 ) -> Callable[[F], F]: ...
 
 
 def op(
     fn: Any = None, *, convert: str = "", float: str = "", double: str = "", common: str = "",
-    number: str = "", like: str = "", wide: bool = False, real: bool = False, rank: int = 0,
+    number: str = "", like: str = "", wide: bool = False, back: bool = False, real: bool = False,
+    rank: int = 0,
 ) -> Any:  # fmt: skip
     """Makes a function an op. Each option names arguments, separated by spaces.
 
@@ -145,6 +146,7 @@ def op(
         number: the same, with bools counted as int32.
         like: made tensors of the first argument's dtype.
         wide: float16 and bfloat16 are computed as float32, and the result cast back.
+        back: where `float` names integers alone, the result is cast back to their common dtype.
         real: complex arguments are refused, as the op needs an order or rounds.
         rank: how many axes the first argument has at least.
 
@@ -154,7 +156,7 @@ def op(
     if fn is None:
         return lambda fn: op(
             fn, convert=convert, float=float, double=double, common=common, number=number,
-            like=like, wide=wide, real=real, rank=rank,
+            like=like, wide=wide, back=back, real=real, rank=rank,
         )
     name = fn.__name__
     parameters = list(inspect.signature(fn).parameters.values())
@@ -168,7 +170,7 @@ def op(
     else:
         kinds = {"convert": convert, "common": common, "float": float, "double": double,
                  "number": number, "like": like}  # fmt: skip
-        wrapper = _positional(fn, name, parameters, kinds, real, rank)
+        wrapper = _positional(fn, name, parameters, kinds, back, real, rank)
     wrapper.op_name = name  # type: ignore[attr-defined]
     return wrapper
 
@@ -218,8 +220,9 @@ def _variadic(fn: Any, name: str) -> Any:
 
 
 def _positional(
-    fn: Any, name: str, parameters: list[Any], kinds: dict[str, str], real: bool, rank: int
-) -> Any:
+    fn: Any, name: str, parameters: list[Any], kinds: dict[str, str], back: bool, real: bool,
+    rank: int,
+) -> Any:  # fmt: skip
     names = [p.name for p in parameters]
     index = {n: i for i, n in enumerate(names)}
     count = len(names)
@@ -342,7 +345,10 @@ def _positional(
         return tuple(values)
 
     def slow(args: tuple[Any, ...], kwargs: dict[str, Any], full: tuple[Any, ...]) -> Any:
+        kind = None
         try:
+            if back:
+                full, kind = _as_floats(full, groups["float"])
             values = prepare(full)
         except SymbolicArgument:
             return _record(wrapper, args, kwargs)
@@ -351,9 +357,11 @@ def _positional(
         except Exception as error:
             raise_explained(error, name, [*zip(names, full, strict=True)])
         try:
-            return backends.active.table[name](*values)
+            result = backends.active.table[name](*values)
         except Exception as error:
             return recover(error, values)
+        cast = backends.active.cast
+        return result if kind is None else cast(cast(result, "int64"), kind)
 
     def recover(error: Exception, values: Any) -> Any:
         if calls:  # what fails may be the caller's own function: only ours are told more of
@@ -379,6 +387,22 @@ def _positional(
     exec(compile(_source(name, required, count, checks, scalars), f"<ops.{name}>", "exec"), scope)
     wrapper = functools.wraps(fn)(scope["wrapper"])
     return wrapper
+
+
+def _as_floats(values: tuple[Any, ...], group: list[int]) -> tuple[tuple[Any, ...], str | None]:
+    """The values with those of the group as float64, which holds integers and their sums, and the
+    dtype they had in common; as they are where that is none of integers."""
+    if any(values[i] is None or type(values[i]) is dict for i in group):
+        return values, None
+    active, full = backends.active, list(values)
+    for i in group:
+        full[i] = tensor(values[i])
+    kind = dtypes.result_type(*[active.dtype_of(full[i]) for i in group])
+    if kind not in dtypes.WHOLE and kind != "bool":
+        return values, None
+    for i in group:
+        full[i] = active.cast(full[i], "float64")
+    return tuple(full), kind
 
 
 def _checks(

@@ -11,7 +11,7 @@ from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 from kerasish.layers.base import Layer
 from kerasish.layers.core import Wrapper
 from kerasish.layers.input_spec import InputSpec
-from kerasish.ops.normalization import _batch_norm_train
+from kerasish.ops.normalization import _batch_norm_train, _wide
 
 
 class _Affine(Layer):
@@ -256,8 +256,7 @@ class LayerNormalization(_Affine):
 
     def call(self, inputs: Any) -> Any:
         gamma, beta = _value(self.gamma), _value(self.beta)
-        dtype = ops.dtype(inputs)
-        x = ops.cast(inputs, "float32") if dtype in ("float16", "bfloat16") else inputs
+        x = _wide(inputs)
         if self.rms_scaling:
             variance = ops.var(x, axis=self._axes, keepdims=True)
             y = ops.multiply(x, ops.rsqrt(ops.add(variance, self.epsilon)))
@@ -302,8 +301,7 @@ class RMSNormalization(Layer):
     def call(self, inputs: Any) -> Any:
         axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
         y = ops.rms_normalization(
-            ops.cast(inputs, "float32") if ops.dtype(inputs) in ("float16", "bfloat16") else inputs,
-            self.scale.value, axis=axis, epsilon=self.epsilon,
+            _wide(inputs), self.scale.value, axis=axis, epsilon=self.epsilon
         )
         return ops.cast(y, self.compute_dtype)
 

@@ -253,12 +253,12 @@ def hard_silu(x: Any) -> Any:
 hard_swish = hard_silu
 
 
-@op(float="x", real=True)
+@op(float="x", back=True, real=True)
 def hard_tanh(x: Any) -> Any:
     """`x` cut off at -1 and 1.
 
     Args:
-        x: a tensor.
+        x: a tensor of any numeric dtype.
 
     >>> import kerasish as keras
     >>> keras.ops.hard_tanh([-3.0, 0.5, 3.0]).tolist()

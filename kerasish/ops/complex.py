@@ -7,6 +7,7 @@ from typing import Any
 from kerasish.core.op import op
 from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import ShapeError
+from kerasish.ops.core import cast
 from kerasish.ops.elementwise import multiply
 from kerasish.ops.trigonometry import arctan2, cos, sin
 
@@ -98,6 +99,8 @@ def view_as_complex(x: Any) -> Any:
     Args:
         x: a float tensor of shape (..., 2): real and imaginary parts.
 
+    Returns: complex64, as in Keras.
+
     >>> import kerasish as keras
     >>> keras.ops.view_as_complex([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [(1+2j), (3+4j)]
@@ -107,6 +110,7 @@ def view_as_complex(x: Any) -> Any:
             "ops.view_as_complex: the last axis holds the real and the imaginary part, so its "
             f"size must be 2; got shape {tuple(x.shape)}."
         )
+    x = cast(x, "float32")
     return _complex(x[..., 0], x[..., 1])
 
 

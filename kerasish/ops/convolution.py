@@ -11,7 +11,7 @@ from kerasish.backends.windows import reach
 from kerasish.core.op import describe, op
 from kerasish.core.symbolic import unknown_shape
 from kerasish.errors import InvalidArgument, ShapeError
-from kerasish.ops.core import shape
+from kerasish.ops.core import cast, dtype, shape
 from kerasish.ops.elementwise import add
 from kerasish.ops.manipulation import pad, reshape, stack, transpose
 
@@ -189,7 +189,7 @@ def _channels(name: str, inputs: Any, data_format: str | None) -> int | None:
     return inputs.shape[1 if channels_first(name, data_format) else -1]
 
 
-@op(float="inputs kernel")
+@op(float="inputs kernel", back=True)
 def conv(
     inputs: Any, kernel: Any, strides: int | Sequence[int] = 1, padding: str = "valid",
     data_format: str | None = None, dilation_rate: int | Sequence[int] = 1,
@@ -198,7 +198,8 @@ def conv(
 
     Args:
         inputs: `(batch, *sizes, channels)`, or `(batch, channels, *sizes)` with
-            `data_format="channels_first"`; one to three spatial sizes.
+            `data_format="channels_first"`; one to three spatial sizes. Where both are integers
+            the result is of their dtype.
         kernel: `(*window, channels, filters)`. With `channels / groups` in place of channels it
             is a grouped convolution.
         strides: how far the window moves at a time; one int, or one for each spatial axis.
@@ -243,7 +244,7 @@ def _fits(name: str, inputs: Any, kernel: Any, first: bool) -> None:
         )
 
 
-@op(float="inputs kernel")
+@op(float="inputs kernel", back=True)
 def depthwise_conv(
     inputs: Any, kernel: Any, strides: int | Sequence[int] = 1, padding: str = "valid",
     data_format: str | None = None, dilation_rate: int | Sequence[int] = 1,
@@ -277,7 +278,7 @@ def depthwise_conv(
     )
 
 
-@op(float="inputs depthwise_kernel pointwise_kernel")
+@op(float="inputs depthwise_kernel pointwise_kernel", back=True)
 def separable_conv(
     inputs: Any, depthwise_kernel: Any, pointwise_kernel: Any,
     strides: int | Sequence[int] = 1, padding: str = "valid", data_format: str | None = None,
@@ -311,7 +312,7 @@ def separable_conv(
     return _convolve("separable_conv", y, pointwise_kernel, 1, "valid", data_format, 1)
 
 
-@op(float="inputs kernel")
+@op(float="inputs kernel", back=True)
 def conv_transpose(
     inputs: Any, kernel: Any, strides: int | Sequence[int] = 1, padding: str = "valid",
     output_padding: int | Sequence[int] | None = None, data_format: str | None = None,
@@ -424,7 +425,7 @@ def unfold(
     return reshape(stack(taps, 2), (b, c * math.prod(window), math.prod(places)))
 
 
-@op(number="x")
+@op(convert="x")
 def fold(
     x: Any, output_size: int | Sequence[int], kernel_size: int | Sequence[int],
     dilation: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
@@ -459,6 +460,8 @@ def fold(
             f"{math.prod(window)}, {math.prod(places)}): a row for each value of the window, a "
             "column for each place."
         )
+    if (kind := dtype(x)) == "bool":
+        x = cast(x, "int32")
     b, c = shape(x)[0], shape(x)[1] // math.prod(window)
     x = reshape(x, (b, c, *window, *places))
     total: Any = 0
@@ -470,7 +473,8 @@ def fold(
                                sizes[axis] + 2 * around[axis])  # fmt: skip
             total = add(total, part)
     (top, left), (h, w) = around, sizes
-    return total[:, :, top : top + h, left : left + w]
+    total = total[:, :, top : top + h, left : left + w]
+    return cast(total, kind) if kind == "bool" else total
 
 
 def _fold_arguments(name: str, window: Any, dilation: Any, padding: Any, stride: Any) -> Any:

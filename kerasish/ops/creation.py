@@ -278,7 +278,8 @@ def linspace(
         values = ops.cast(floor(values) if dtypes.is_int(dtype) else values, dtype)
     values = ops.moveaxis(values, 0, axis) if rank else values
     if retstep:
-        return values, divide(subtract(stop, start), parts if parts > 0 else math.nan)
+        step = divide(subtract(stop, start), parts if parts > 0 else math.nan)
+        return values, ops.cast(step, kind)
     return values
 
 
@@ -319,10 +320,11 @@ def logspace(
 
 def _ends(start: Any, stop: Any) -> tuple[Any, Any, str]:
     """Both as float32 or float64, to compute with, and the float type that they stand for."""
-    start, stop = (add(x, 0.0) for x in (start, stop))
-    kind = dtypes.result_type(ops.dtype(start), ops.dtype(stop))
+    ends = [x if type(x) in (bool, int, float) else ops.convert_to_tensor(x) for x in (start, stop)]
+    kinds = [type(x) if type(x) in (bool, int, float) else ops.dtype(x) for x in ends]
+    kind = dtypes.result_type(*kinds, float)
     wide = "float64" if kind == "float64" else "float32"
-    return ops.cast(start, wide), ops.cast(stop, wide), kind
+    return ops.cast(ends[0], wide), ops.cast(ends[1], wide), kind
 
 
 @op

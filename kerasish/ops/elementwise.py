@@ -426,7 +426,10 @@ def fmod(x1: Any, x2: Any) -> Any:
     >>> keras.ops.fmod([7, -7], 3).tolist()
     [1, -1]
     """
-    return multiply(sign(x1), mod(absolute(x1), absolute(x2)))
+    # Not by sign and absolute value of x1, whose slopes at 0 are 0.
+    below = less(x1, 0)
+    rest = mod(where(below, negative(x1), x1), absolute(x2))
+    return where(below, negative(rest), rest)
 
 
 @op(number="x1 x2")

@@ -469,7 +469,7 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Any:
     ], axis=-1)  # fmt: skip
 
 
-@op(float="image1 image2", wide=True, real=True)
+@op(convert="image1 image2", real=True)
 def ssim(
     image1: Any, image2: Any, max_val: float = 1.0, filter_size: int = 11,
     filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03, data_format: str | None = None,
@@ -486,7 +486,8 @@ def ssim(
             default.
 
     Returns:
-        A scalar, or one number for each pair of images, of shape `(batch,)`.
+        A scalar, or one number for each pair of images, of shape `(batch,)`, in the dtype of
+        `image1`: compare integers as floats, or the numbers are cut off.
 
     >>> import kerasish as keras
     >>> x = keras.ops.ones((2, 16, 16, 3))
@@ -505,6 +506,17 @@ def ssim(
             f"ops.image.ssim: the window of {filter_size} pixels does not fit into images of "
             f"shape {tuple(image1.shape)}. Take a smaller filter_size."
         )
+    kind = backends.active.dtype_of(image1)
+    y = _ssim(image1, image2, max_val, filter_size, filter_sigma, k1, k2, h, w)
+    return cast(y, kind)
+
+
+@op(float="image1 image2", wide=True)
+def _ssim(
+    image1: Any, image2: Any, max_val: float, filter_size: int, filter_sigma: float, k1: float,
+    k2: float, h: int, w: int,
+) -> Any:  # fmt: skip
+    """`ssim` in floats, of images whose height and width are the axes `h` and `w`."""
     weights = _gaussian(filter_size, filter_sigma, backends.active.dtype_of(image1))
 
     def local(x: Any) -> Any:

@@ -182,8 +182,7 @@ def _fold(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str
     if (name := dtype(ids)) not in ("int32", "int64"):
         ids = cast(ids, "int64" if name in ("uint32", "uint64") else "int32")
     if dtype(data) == "bool":
-        folded = _segment(cast(data, "int32"), ids, num_segments, sorted, kind)
-        return cast(folded, "bool") if kind in ("max", "min") else folded
+        return cast(_segment(cast(data, "int32"), ids, num_segments, sorted, kind), "bool")
     return _segment(data, ids, num_segments, sorted, kind)
 
 

@@ -17,12 +17,12 @@ __all__ = [
     "batch_normalization", "layer_normalization", "moments", "normalize", "rms_normalization",
 ]  # fmt: skip
 
-_HALF = ("float16", "bfloat16")
+_WIDE = ("float32", "float64", *dtypes.COMPLEX)
 
 
 def _wide(x: Any) -> Any:
-    """Half types as float32, in which sums of many values stay exact enough."""
-    return ops.cast(x, "float32") if ops.dtype(x) in _HALF else x
+    """Half types as float32, in which sums of many values stay exact enough, and integers too."""
+    return x if ops.dtype(x) in _WIDE else ops.cast(x, "float32")
 
 
 def _along(parameter: Any, axes: Sequence[int], rank: int) -> Any:
@@ -185,7 +185,7 @@ def layer_normalization(
     """Normalizes each sample over its features: `(x - mean) / sqrt(variance + epsilon)`.
 
     Args:
-        x: a tensor.
+        x: a tensor. The result has its dtype: integers are cut off, so make them floats before.
         gamma: multiplies the result; has the sizes of `axis`, in the same order.
         beta: added to the result; the same sizes.
         axis: the axis or axes that are normalized over.
@@ -229,7 +229,7 @@ def rms_normalization(
     """Divides each sample by the root of the mean square of its features.
 
     Args:
-        x: a tensor.
+        x: a tensor. The result has its dtype, as in `layer_normalization`.
         scale: multiplies the result; has the sizes of `axis`, in the same order, or else
             broadcasts to `x`.
         axis: the axis or axes that the mean is taken over.

@@ -17,7 +17,7 @@ from kerasish.ops.elementwise import (
     sqrt,
     square,
 )  # fmt: skip
-from kerasish.ops.logic import equal, isinf, where
+from kerasish.ops.logic import isinf, less, where
 
 __all__ = [
     "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cos", "cosh",
@@ -181,7 +181,7 @@ def arctanh(x: Any) -> Any:
     """
 
 
-@op(float="x")
+@op(float="x", wide=True)
 def sinc(x: Any) -> Any:
     """`sin(pi x) / (pi x)`, and 1 at 0.
 
@@ -192,8 +192,12 @@ def sinc(x: Any) -> Any:
     >>> print(keras.ops.sinc([0.0, 0.5]).round(4))
     [1.     0.6366]
     """
-    y = multiply(where(equal(x, 0), 1.0, x), math.pi)
-    return where(equal(x, 0), 1.0, divide(sin(y), y))
+    # Near 0 by the first terms of the series, of which the derivatives are right there too.
+    y = multiply(x, math.pi)
+    near = less(absolute(y), 0.1)
+    low, high = square(where(near, y, 0.0)), where(near, 1.0, y)
+    series = 1.0 - low / 6 * (1.0 - low / 20 * (1.0 - low / 42 * (1.0 - low / 72)))
+    return where(near, series, divide(sin(high), high))
 
 
 @op(double="x")

@@ -57,6 +57,24 @@ plain("multi_hot", NONE, 5, ref=np.zeros(5))
 plain("isin", np.array([1, 2]), NONE, ref=[False, False])
 plain("unique", NONE, ref=NONE, symbolic=False)
 
+for name in ("fft", "fft2", "ifft2"):
+    plain(name, (EMPTY, EMPTY), ref=(EMPTY, EMPTY), through=lambda f, a: list(f(a)))
+for name, args in (("rfft", ()), ("stft", (3, 1, 4))):
+    plain(name, EMPTY[:, 0], *args, ref=np.zeros((0, 5, 3) if args else (0, 3)),
+          through=lambda f, *a: f(*a)[0])
+plain("irfft", (EMPTY[:, 0], EMPTY[:, 0]), ref=np.zeros((0, 6)))
+BLANK = np.zeros((2, 4, 6, 0), "float32")
+for name in ("max_pool", "average_pool"):
+    plain(name, BLANK, 2, ref=BLANK[:, :2, :3])
+    plain(name, BLANK[0], 2, padding="same", ref=BLANK[0, :, :3])
+plain("batch_normalization", BLANK, BLANK[0, 0, 0], BLANK[0, 0, 0], -1, ref=BLANK)
+plain("image.resize", BLANK, (2, 3), ref=BLANK[:, :2, :3])
+plain("scatter_update", BLANK[0, 0], [[1], [1]], BLANK[0, 0, :2], reduction="add", ref=BLANK[0, 0],
+      skip={"tensorflow": "its kernel refuses rows of nothing"})
+plain("conv", EMPTY, np.ones((2, 4, 5), "float32"), ref=np.zeros((0, 2, 5)), symbolic=False)
+plain("depthwise_conv", np.zeros((0, 5, 6, 2), "float32"), np.ones((3, 3, 2, 2), "float32"), 2,
+      ref=np.zeros((0, 2, 2, 4)), symbolic=False)
+
 # No axes: nothing is reduced, nothing squeezed
 case("logsumexp", x(2, 3), axis=(), ref=lambda a, axis: a)
 case("squeeze", x(2, 1), (), ref=lambda a, _: a)
@@ -79,19 +97,45 @@ for name, value, dtype in (("relu", [1, 0, 0], "int32"), ("relu6", [1, 0, 0], "i
     typed(name, FLAGS, ref=value, dtype=dtype)
 typed("relu6", np.array([-1, 9]), ref=[0, 6], dtype="int32")
 typed("segment_max", FLAGS, [0, 1, 1], 2, ref=[True, False], dtype="bool")
-typed("segment_sum", FLAGS, [0, 0, 0], 1, ref=[1], dtype="int32")
+typed("segment_sum", FLAGS, [0, 0, 1], 2, ref=[True, False], dtype="bool")
+typed("segment_prod", FLAGS, [0, 1, 1], 3, ref=[True, False, True], dtype="bool")
 typed("segment_sum", np.array([1.0, 2.0, 4.0, 8.0], "float32"), U32, 4, ref=[0, 2, 12, 1],
       dtype="float32")
 plain("prod", HALF, dtype="bool", ref=False)
 plain("cumsum", FLAGS, dtype="bool", ref=[1, 1, 1])
-typed("fold", np.ones((1, 4, 4), bool), (3, 3), 2, ref=[[[[1, 2, 1], [2, 4, 2], [1, 2, 1]]]],
+typed("fold", np.eye(4, 2, dtype=bool)[None], (2, 3), 2, ref=[[[[True, False, True], [False] * 3]]],
+      dtype="bool")
+BYTES = np.array([[[100], [7], [-3], [50]]], "int8")
+typed("conv", BYTES, np.array([[[2]], [[3]]], "int8"), ref=[[[-35], [5], [-112]]], dtype="int8")
+typed("conv", BYTES[:, 1:], np.array([[[2]], [[300]]]), ref=[[[-886], [14994]]], dtype="int32")
+typed("conv", BYTES > 0, BYTES[0, :2, None] < 50, ref=[[[True], [False], [True]]], dtype="bool")
+typed("depthwise_conv", BYTES, np.array([[[2, 1]], [[3, 0]]], "int8"),
+      ref=[[[-35, 100], [5, 7], [-112, -3]]], dtype="int8")
+typed("separable_conv", BYTES, np.array([[[2]], [[3]]], "int8"), np.array([[[2]]], "int8"),
+      ref=[[[-70], [10], [32]]], dtype="int8")
+typed("conv_transpose", BYTES[:, 1:3], np.array([[[2]], [[3]]], "int8"), ref=[[[14], [15], [-9]]],
+      dtype="int8")
+typed("hard_tanh", BYTES, ref=[[[1], [1], [-1], [1]]], dtype="int8")
+typed("hard_tanh", np.array([0, 1, 9], "uint8"), ref=[0, 1, 1], dtype="uint8")
+typed("layer_normalization", [[3, 7, 1]], np.array([2.0, 2, 2], "float32"), ref=[[0, 2, -2]],
       dtype="int32")
+typed("layer_normalization", BYTES[..., 0], np.full(4, 2, "float16"), ref=[[3, -1, -2, 0]],
+      dtype="int8")
+typed("rms_normalization", [[3, 7, 1]], [2.0, 2.0, 2.0], ref=[[1, 3, 0]], dtype="int32")
+typed("image.ssim", np.full((12, 12, 1), 7, "uint8"), np.full((12, 12, 1), 7.0, "float32"), 255,
+      ref=np.array(1), dtype="uint8")
+plain("view_as_complex", np.array([[1.0, 2.0]]), ref=[1 + 2j])
 for dtype in ("uint8", "int32", "float16"):
     steps = np.arange(6).reshape(1, 6, 1).astype(dtype)
     typed("max_pool", steps, 2, ref=[[[1], [3], [5]]], dtype=dtype)
     typed("adaptive_max_pool", steps, 4, ref=[[[1], [2], [4], [5]]], dtype=dtype)
 typed("linspace", HALF, HALF + 1, 3, axis=-1, ref=[[0, 0.5, 1], [1, 1.5, 2], [2, 2.5, 3]],
       dtype="float16")
+typed("linspace", HALF, BYTES[0, :3, 0], 2, ref=[[0, 1, 2], [100, 7, -3]], dtype="float16")
+typed("linspace", HALF, 4, 2, ref=[[0, 1, 2], [4, 4, 4]], dtype="float16")
+case("linspace", HALF, HALF + 2, 3, retstep=True, grad=False, symbolic=False,
+     ref=lambda *_, **__: ["float16", np.ones(3)],
+     through=lambda f, *a, **k: [ops.dtype(f(*a, **k)[1]), f(*a, **k)[1]])
 typed("logspace", HALF, HALF, 2, base=2, ref=[[1, 2, 4]] * 2, dtype="float16")
 typed("geomspace", HALF + 1, HALF + 1, 2, ref=[[1, 2, 3]] * 2, dtype="float16")
 typed("threshold", np.array([1, 2]), 1.5, -0.5, ref=[-0.5, 2], dtype="float32")

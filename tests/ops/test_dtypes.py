@@ -1,8 +1,8 @@
 """The dtype of every op's result for every dtype of its arguments: one table for all backends.
 
 The rules are Keras'; where Keras' own backends differ among themselves, or from its table of
-promotion (uint64 arguments that give uint32), or lose what an op is for (normalizations and
-convolutions of integers, which it rounds to integers), the table holds here too. What a row calls its op with is the op's first row in the case tables, its float
+promotion (uint64 arguments that give uint32), or refuse (attention and edges of integers), the
+table holds here too. What a row calls its op with is the op's first row in the case tables, its float
 arrays (the integer ones, where it has none) cast to the dtype.
 """
 
@@ -35,19 +35,20 @@ RULES = {
                       "uint16": "uint32"}.get(d, d),
     "complex": lambda d: "complex128" if d == "float64" else "complex64",
     "bool": lambda d: "bool", "int32": lambda d: "int32", "float32": lambda d: "float32",
+    "complex64": lambda d: "complex64",
 }  # fmt: skip
 
 TABLE = {
     "same": """
 abs adaptive_max_pool add amax amin append array_split broadcast_to concatenate copy
 depth_to_space diag diagflat diagonal diff dot dsplit dstack empty_like expand_dims
-extract_sequences flip fliplr flipud fmax fmin full_like get_item hsplit hstack
+extract_sequences flip fliplr flipud fmax fmin fold full_like get_item hard_tanh hsplit hstack
 image.affine_transform image.crop_images image.elastic_transform image.extract_patches
 image.extract_patches_3d image.gaussian_blur image.map_coordinates image.pad_images image.resize
-image.rgb_to_grayscale image.scale_and_translate inner kron max max_pool maximum meshgrid min
+image.rgb_to_grayscale image.scale_and_translate image.ssim inner kron layer_normalization max max_pool maximum meshgrid min
 minimum moveaxis multiply nan_to_num nanmax nanmin numpy.rearrange numpy.unique ones_like outer
-pad ravel rearrange repeat reshape roll rot90 round scatter scatter_update segment_max segment_min
-slice slice_update sort space_to_depth split squeeze stack stop_gradient swapaxes take
+pad ravel rearrange repeat reshape rms_normalization roll rot90 round scatter scatter_update
+segment_max segment_min segment_prod segment_sum slice slice_update sort space_to_depth split squeeze stack stop_gradient swapaxes take
 take_along_axis tensordot tile transpose tril triu trunc unfold unique unstack vander vdot vsplit
 vstack where zeros_like
 """,
@@ -55,11 +56,11 @@ vstack where zeros_like
 adaptive_average_pool arccos arccosh arcsin arcsinh arctan arctan2 arctanh average average_pool
 batch_normalization binary_crossentropy categorical_crossentropy cdist ceil celu
 correlate cos cosh divide divide_no_nan dot_product_attention elu erf erfc
-erfinv exp exp2 expm1 fabs fft fft2 floor gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh
-heaviside histogram hypot ifft2 image.sobel_edges image.ssim irfft istft layer_normalization
+erfinv exp exp2 expm1 fabs fft fft2 floor gelu glu hard_shrink hard_sigmoid hard_silu
+heaviside histogram hypot ifft2 image.sobel_edges irfft istft
 ldexp leaky_relu log log10 log1p log2 log_sigmoid log_softmax logaddexp logaddexp2 logsumexp
 mean median mod moments nanmean nanmedian nanpercentile nanquantile nanstd nanvar nextafter norm
-normalize percentile power psnr quantile reciprocal rfft rms_normalization rsqrt selu
+normalize percentile power psnr quantile reciprocal rfft rsqrt selu
 sigmoid silu sin sinc sinh soft_shrink softmax softplus softsign
 sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax sqrt squareplus std stft tan
 tanh tanh_shrink threshold trapezoid var
@@ -67,8 +68,8 @@ tanh tanh_shrink threshold trapezoid var
     "double": "cbrt corrcoef deg2rad i0 rad2deg",
     "loss": "ctc_loss",
     "number": """
-clip cross cumprod cumsum floor_divide fmod fold nancumprod nancumsum negative ptp relu relu6
-segment_prod segment_sum select sign square subtract
+clip cross cumprod cumsum floor_divide fmod nancumprod nancumsum negative ptp relu relu6
+select sign square subtract
 """,
     "bool": """
 all allclose any equal greater greater_equal in_top_k isclose isfinite isin isinf isnan isneginf
@@ -81,7 +82,7 @@ nanargmin nonzero searchsorted size
     "product": "einsum matmul",
     "sum": "nanprod nansum prod sum trace",
     "float32": "multi_hot one_hot",
-    "complex": "polar view_as_complex",
+    "complex": "polar", "complex64": "view_as_complex",
     "same int32": "top_k",
     "int32 loss": "ctc_decode",
 }
@@ -101,10 +102,10 @@ CALLS = {
     "cholesky": ("float", lambda x: ops.cholesky(x(np.eye(3)))),
     "cholesky_inverse": ("float", lambda x: ops.cholesky_inverse(x(np.eye(3)))),
     "conj": ("same", lambda x: ops.conj(x(SQUARE))),
-    "conv": ("float", lambda x: ops.conv(x(np.ones((1, 3, 3, 3))), x(KERNEL))),
-    "conv_transpose": ("float", lambda x: ops.conv_transpose(x(np.ones((1, 3, 3, 3))), x(KERNEL))),
+    "conv": ("same", lambda x: ops.conv(x(np.ones((1, 3, 3, 3))), x(KERNEL))),
+    "conv_transpose": ("same", lambda x: ops.conv_transpose(x(np.ones((1, 3, 3, 3))), x(KERNEL))),
     "convert_to_tensor": ("same", lambda x: ops.convert_to_tensor(x(SQUARE))),
-    "depthwise_conv": ("float", lambda x: ops.depthwise_conv(x(np.ones((1, 3, 3, 3))), x(KERNEL))),
+    "depthwise_conv": ("same", lambda x: ops.depthwise_conv(x(np.ones((1, 3, 3, 3))), x(KERNEL))),
     "det": ("float", lambda x: ops.det(x(np.eye(3)))),
     "eig": ("complex", lambda x: ops.eig(x(np.eye(3)))),
     "eigh": ("float", lambda x: ops.eigh(x(np.eye(3)))),
@@ -118,7 +119,7 @@ CALLS = {
     "qr": ("float", lambda x: ops.qr(x(np.eye(3)))),
     "real": ("same", lambda x: ops.real(x(SQUARE))),
     "saturate_cast": ("int32", lambda x: ops.saturate_cast(x(SQUARE), "int32")),
-    "separable_conv": ("float", lambda x: ops.separable_conv(
+    "separable_conv": ("same", lambda x: ops.separable_conv(
         x(np.ones((1, 3, 3, 3))), x(np.ones((2, 2, 3, 1))), x(np.ones((1, 1, 3, 2))))),
     "slogdet": ("float", lambda x: ops.slogdet(x(np.eye(3)))),
     "solve": ("float", lambda x: ops.solve(x(np.eye(3)), x(np.ones(3)))),

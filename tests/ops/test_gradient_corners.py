@@ -41,6 +41,9 @@ ROWS = [
     ("logaddexp", ops.logaddexp, [[1.0, -INF, 0], [1, -INF, -INF]], [[0.5, 0.5, 1], [0.5, 0.5, 0]]),
     ("cumprod", ops.cumprod, [[1.0, 0, 3, 4]], [[1, 16, 0, 0]]),
     ("prod", ops.prod, [[0.0, 2, 3]], [[6, 0, 0]]),
+    ("fmod", ops.fmod, [[0.0, 5, -5], [3, 3, 3]], [[1, 1, 1], [0, -1, 1]]),
+    ("var of nothing", ops.var, [[]], [[]]),
+    ("std of nothing", lambda x: ops.std(x, axis=0), [np.zeros((0, 2))], [np.zeros((0, 2))]),
     ("floor_divide", ops.floor_divide, [[5.0, -5], [3, 3]], [[0, 0], [0, 0]]),
     ("sign", ops.sign, [[0.0, 1]], [[0, 0]]),
     ("L1", regularizers.L1(1.0), [[0.0, -1, 2]], [[0, -1, 1]]),
@@ -55,6 +58,45 @@ def test_corner(row, backend):
     _, grads = backends.active.value_and_grad(lambda *xs: (ops.sum(function(*xs)), None), [], args)
     for g, w in zip(grads, want, strict=True):
         np.testing.assert_allclose(backends.to_host(g), w, rtol=1e-5, atol=1e-6)
+
+
+# (function of x, values of x, its second derivatives there, the engines that lose them)
+ROUGH = ("torch", "jax", "tensorflow")
+SECOND = [
+    ("sinc", ops.sinc, [0.0, 1e-4, 0.5], [-np.pi**2 / 3, -np.pi**2 / 3, 16 / np.pi - 2 * np.pi], ()),
+    ("hard_sigmoid", ops.hard_sigmoid, [-4.0, 0, 4], [0, 0, 0], ()),
+    ("logaddexp", lambda x: ops.logaddexp(x, [0.0, -1e30, 1e30, -INF]), [0.0, 0, 0, 1],
+     [0.25, 0, 0, 0], ROUGH),
+    ("power", lambda x: ops.power(x + 3.0, x), [0.0], [np.log(3) ** 2 + 2 / 3], ROUGH),
+    ("prod", lambda x: ops.prod(ops.stack([x, x + 2.0, x + 3.0]), 0), [0.0], [10], ("tensorflow",)),
+    ("segment_prod", lambda x: ops.segment_prod(ops.concatenate([x, x + 2.0, x + 3.0]), [0, 0, 0]),
+     [0.0], [10], ("jax", "tensorflow")),
+    ("segment_prod of two zeros", lambda x: ops.segment_prod(
+        ops.concatenate([x, 2.0 * x, x + 3.0]), [0, 0, 0]), [0.0], [12], ROUGH),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", SECOND, ids=lambda row: row[0])
+def test_second_derivative(row, backend):
+    name, function, x, want, rough = row
+    if backend in rough:
+        pytest.skip(f"the derivative of {name} has none on {backend}, or a wrong one")
+
+    def slope(x):
+        _, (g,) = backends.active.value_and_grad(lambda y: (ops.sum(function(y)), None), [], [x])
+        return ops.sum(g), None
+
+    _, (got,) = backends.active.value_and_grad(slope, [], [np.asarray(x, "float32")])
+    np.testing.assert_allclose(backends.to_host(got), want, rtol=2e-4, atol=1e-6)
+
+
+def test_products_that_overflow():
+    x = np.array([1e30, 1e30, 1e-30], "float32")
+    for function, want in ((ops.prod, [1, 1, INF]), (lambda x: ops.cumprod(x)[2:], [1, 1, INF])):
+        _, (got,) = backends.active.value_and_grad(
+            lambda x, f=function: (ops.sum(f(x)), None), [], [x]
+        )
+        np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
 def test_l1_leaves_zero_weights_at_zero(backend):

@@ -101,9 +101,10 @@ UNARY = {
     "rsqrt": lambda v: 1 / np.sqrt(v), "sigmoid": scipy.special.expit, "erf": scipy.special.erf,
     "softplus": lambda v: np.logaddexp(v, 0), "silu": lambda v: v * scipy.special.expit(v),
     "relu6": lambda v: np.clip(v, 0, 6), "softsign": lambda v: v / (1 + np.abs(v)),
-    "hard_tanh": lambda v: np.clip(v, -1, 1), "sinc": np.sinc,
+    "sinc": np.sinc,
 }  # fmt: skip
-KEEPS_DTYPE = {"abs": np.abs, "negative": np.negative, "square": np.square, "sign": np.sign}
+KEEPS_DTYPE = {"abs": np.abs, "negative": np.negative, "square": np.square, "sign": np.sign,
+               "hard_tanh": lambda v: np.clip(v, -1, 1)}  # fmt: skip
 
 
 @prop

@@ -73,7 +73,6 @@ rsqrt = jax.lax.rsqrt
 sign = jnp.sign
 signbit = jnp.signbit
 sin = jnp.sin
-sinc = jnp.sinc
 sinh = jnp.sinh
 sqrt = jnp.sqrt
 square = jnp.square

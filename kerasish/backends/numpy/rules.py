@@ -98,8 +98,11 @@ defvjp(np.nan_to_num, lambda g, ans, x, *_, **__: np.where(np.isfinite(x), g, 0)
 
 
 def _sinc(g: Any, ans: Any, x: Any) -> Any:
-    safe = np.where(x == 0, 1, x)
-    return g * np.where(x == 0, 0, (np.cos(math.pi * x) - ans) / safe)
+    # Near 0, where the difference loses its digits, the first terms of its series.
+    y = math.pi * x
+    small, square = abs(y) < 0.5, y * y
+    series = y * (-1 / 3 + square * (1 / 30 - square * (1 / 840 - square / 45360)))
+    return g * np.where(small, math.pi * series, (np.cos(y) - ans) / np.where(small, 1, x))
 
 
 defvjp(np.sinc, _sinc)
@@ -186,7 +189,7 @@ def _power_base(g: Any, ans: Any, a: Any, b: Any) -> Any:
         slope = b * a ** (b - 1) if b else np.zeros_like(a)
     else:
         # Not 0 * a**-1 where the exponent is 0: NaN at a = 0.
-        slope = b * np.power(a, np.where(b == 0, 1, b - 1))
+        slope = b * np.power(a, np.where((a == 0) & (b == 0), 1, b - 1))
     return unbroadcast(g * slope, a)
 
 
@@ -254,10 +257,12 @@ defvjp(
 
 def _define_logaddexp(function: Any, exp: Any) -> None:
     def weight(g: Any, x: Any, other: Any) -> Any:
-        # Of equal terms, also infinite ones, each has half of the weight.
-        with np.errstate(over="ignore", invalid="ignore"):
-            ratio = exp(np.where(np.equal(x, other), 0, other - x))
-        return unbroadcast(g / (1 + ratio), x)
+        # Of equal terms, also infinite ones, each has half of the weight. Powers of what is not
+        # above 0 keep the second derivative finite.
+        with np.errstate(invalid="ignore"):
+            lead = np.where(np.equal(x, other) & np.isinf(x), 0, x - other)
+        part = exp(np.minimum(lead, 0))
+        return unbroadcast(g * (part / (part + exp(np.minimum(-lead, 0)))), x)
 
     defvjp(
         function,
@@ -403,7 +408,8 @@ def _var(
     center = x - np.mean(x, axis=_axis(axis), keepdims=True)
     if _is_complex(x):
         center = np.conjugate(center)
-    return _spread(g, x, axis, keepdims) * center * (2 / (_count(x, axis) - ddof))
+    count = _count(x, axis) - ddof
+    return _spread(g, x, axis, keepdims) * center * (2 / count if count else math.nan)
 
 
 def _std(
@@ -482,9 +488,14 @@ def _shifted(x: Any, axis: int) -> Any:
     return np.cumprod(np.concatenate([first, rest], axis), axis)
 
 
+def _divides(product: Any) -> bool:
+    """Whether division gives back the factors: none is 0, nothing has overflowed."""
+    return bool(np.all(np.isfinite(strip(product)) & (strip(product) != 0)))
+
+
 def _cumprod(g: Any, ans: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
     flat, axis = _flat(x, axis)
-    if np.all(strip(x) != 0):
+    if _divides(ans):
         return np.reshape(_flipped(np.cumsum, g * ans, axis) / flat, x.shape).astype(x.dtype)
     # dy_k/dx_i = (product before i) * (product from i + 1 to k), the latter for all k in turn
     # by the recurrence s_i = g_i + x_{i+1} s_{i+1}: no division by the zeros.
@@ -502,7 +513,7 @@ def _prod(
     keepdims: Any = False,
 ) -> Any:  # fmt: skip
     g = _spread(g, x, axis, keepdims)
-    if np.all(strip(x) != 0):
+    if _divides(ans):
         return (g * _spread(ans, x, axis, keepdims) / x).astype(x.dtype)
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
     axes = [a % x.ndim for a in axes]

@@ -164,7 +164,7 @@ def _add_rows(places: Any, g: Any, count: int) -> Any:
     width = g.shape[1]
     small = count * width <= 2**19 and (width == 1 or g.size <= 2**22)
     if small and g.dtype in (np.float32, np.float64):
-        entries = (places[:, None] * width + np.arange(width)).ravel() if width > 1 else places
+        entries = (places[:, None] * width + np.arange(width)).ravel() if width != 1 else places
         return np.bincount(entries, g.ravel(), count * width).astype(g.dtype).reshape(count, width)
     out = np.zeros((count, width), g.dtype)
     order = np.argsort(places, kind="stable")

@@ -53,7 +53,11 @@ def _segment(g: Any, ans: Any, data: Any, ids: Any, num: Any, sorted: bool, kind
         zeros = _gather(own._segment(zero.astype(data.dtype), ids, num, sorted, "sum"), ids)
         nonzero = np.where(zero, np.ones((), data.dtype), data)
         others = _gather(own._segment(nonzero, ids, num, sorted, "prod"), ids) / nonzero
-        return _gather(g, ids) * others * (zeros == zero).astype(data.dtype)
+        # Another zero, if it is the only one, has a slope.
+        apart = data * zero.astype(data.dtype)
+        other = _gather(own._segment(apart, ids, num, sorted, "sum"), ids) - apart
+        left = zeros - zero
+        return _gather(g, ids) * others * np.where(left == 0, 1, np.where(left == 1, other, 0))
     # The elements that reach the extreme share its gradient.
     hit = (strip(data) == _gather_plain(strip(ans), ids)).astype(data.dtype)
     count = np.maximum(own._segment(hit, ids, num, sorted, "sum"), np.ones((), data.dtype))

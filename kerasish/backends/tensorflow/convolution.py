@@ -24,6 +24,9 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any
     if len(strides) == 1:
         return _conv(x[:, None], kernel[None], (1, *strides), padding, (1, *dilation))[:, 0]
     if len(strides) == 2:
+        if x.shape[0] == 0:  # oneDNN gives an empty batch back as it is
+            one = tf.pad(x, [[0, 1], [0, 0], [0, 0], [0, 0]])
+            return _conv(one, kernel, strides, padding, dilation)[:0]
         return tf.nn.conv2d(x, kernel, strides, padding.upper(), dilations=dilation)
     count = (x.shape[-1] or kernel.shape[-2]) // kernel.shape[-2]
     parts = [

@@ -70,7 +70,6 @@ right_shift = torch.bitwise_right_shift
 rsqrt = torch.rsqrt
 signbit = torch.signbit
 sin = torch.sin
-sinc = torch.sinc
 sinh = torch.sinh
 sqrt = torch.sqrt
 square = torch.square

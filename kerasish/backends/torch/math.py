@@ -83,27 +83,33 @@ def _pair(z: Any) -> tuple[Any, Any]:
     return z.real, z.imag
 
 
+def _transformed(transform: Any, x: Any, *args: Any) -> Any:
+    """The transform, also of an empty batch, which torch refuses: what is left of a sample's."""
+    if x.numel():
+        return transform(x, *args)
+    sample = torch.zeros([n or 1 for n in x.shape[:-1]] + [x.shape[-1]], dtype=x.dtype)
+    kept = [slice(0, n) for n in x.shape[:-1]]
+    return transform(sample.to(x.device) + x.sum(), *args)[kept]
+
+
 def fft(x: Any) -> tuple[Any, Any]:
-    return _pair(torch.fft.fft(torch.complex(*x)))
+    return _pair(_transformed(torch.fft.fft, torch.complex(*x)))
 
 
 def fft2(x: Any) -> tuple[Any, Any]:
-    return _pair(torch.fft.fft2(torch.complex(*x)))
+    return _pair(_transformed(torch.fft.fft2, torch.complex(*x)))
 
 
 def ifft2(x: Any) -> tuple[Any, Any]:
-    return _pair(torch.fft.ifft2(torch.complex(*x)))
+    return _pair(_transformed(torch.fft.ifft2, torch.complex(*x)))
 
 
 def _rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
-    if not x.numel():  # MKL refuses it
-        x = x.new_zeros((*x.shape[:-1], (fft_length or x.shape[-1]) // 2 + 1))
-        return x, x
-    return _pair(torch.fft.rfft(x, fft_length))
+    return _pair(_transformed(torch.fft.rfft, x, fft_length))
 
 
 def _irfft(x: Any, fft_length: int | None) -> Any:
-    return torch.fft.irfft(torch.complex(*x), fft_length)
+    return _transformed(torch.fft.irfft, torch.complex(*x), fft_length)
 
 
 def _frames(x: Any, sequence_length: int, sequence_stride: int) -> Any:

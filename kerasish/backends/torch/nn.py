@@ -16,9 +16,13 @@ from kerasish.backends.torch.recurrent import _no_cudnn as _no_cudnn
 relu, relu6 = _or_in_int64(torch.relu), _or_in_int64(F.relu6)
 selu, sigmoid = torch.selu, torch.sigmoid
 leaky_relu, elu, silu, glu = F.leaky_relu, F.elu, F.silu, F.glu
-hard_sigmoid, hard_silu, hard_tanh = F.hardsigmoid, F.hardswish, F.hardtanh
+hard_silu, hard_tanh = F.hardswish, F.hardtanh
 tanh_shrink = F.tanhshrink
 softsign, log_sigmoid = F.softsign, F.logsigmoid
+
+
+def hard_sigmoid(x: Any) -> Any:
+    return F.relu6(x + 3.0) / 6.0  # F.hardsigmoid has no second derivative
 
 
 def gelu(x: Any, approximate: bool) -> Any:

@@ -34,8 +34,9 @@ def _group_norm(x: Any, gamma: Any, beta: Any, groups: int, axis: int, epsilon: 
 def _batch_norm(
     x: Any, mean: Any, variance: Any, axis: int, offset: Any, scale: Any, epsilon: float
 ) -> Any:
-    if mean.requires_grad or variance.requires_grad or x.ndim < 2 or epsilon < 0:
-        # torch takes these for running statistics, which have no gradient; it wants a batch.
+    if mean.requires_grad or variance.requires_grad or x.ndim < 2 or epsilon < 0 or not len(mean):
+        # torch takes these for running statistics, which have no gradient; it wants a batch, and
+        # channels.
         return bodies["_batch_norm"](x, mean, variance, axis, offset, scale, epsilon)
     y = F.batch_norm(x.movedim(axis, 1), mean, variance, scale, offset, False, 0.0, epsilon)
     return y.movedim(1, axis)
