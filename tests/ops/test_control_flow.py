@@ -497,8 +497,10 @@ def test_custom_gradient_that_reads_a_variable(backend, run):
     assert float(host(f(ops.array(2.0)))) == 30.0
     v.assign(4.0)
     assert float(host(f(ops.array(2.0)))) == 40.0
-    if backend != "jax":  # which knows no gradient around one that it is told
-        assert float(host(keras.grad(lambda: times(ops.array(2.0)) + v, v))) == 1.0
+    of_v = run(lambda x: keras.grad(lambda: times(x) + v, v))
+    assert float(host(of_v(ops.array(2.0)))) == 1.0  # none through the function
+    both = run(lambda x: keras.grad(lambda: times(x * v) * v, v))  # x v^3, by the rule: v d = 10 v
+    assert float(host(both(ops.array(2.0)))) == 2.0 * 10.0 * 16.0 + 2.0 * 16.0
 
 
 def test_custom_gradient_is_a_symbolic_op():

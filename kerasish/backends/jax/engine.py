@@ -400,18 +400,41 @@ def _arrays_only(out: Any) -> Any:
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f(*args)` returns `(value, grad_fn)`; `grad_fn(*upstream)` gives a gradient per argument."""
+    plain = _with_rule(f, [])
+
+    def all_of_it(*args: Any) -> Any:
+        value, grad_fn = f(*args)
+        return value, call_grad(grad_fn, value if isinstance(value, tuple) else (value,))
+
+    def function(*args: Any) -> Any:
+        # What is traced around may not be reached for: variables that are bound to it are told.
+        read = [] if state.current is None else _variables_of(all_of_it, args, {})
+        held = [v for v in read if isinstance(v._value, jax.core.Tracer)]
+        return _with_rule(f, held)([v._value for v in held], *args) if held else plain([], *args)
+
+    return function
+
+
+def _with_rule(f: Callable[..., Any], held: list[Any]) -> Callable[..., Any]:
+    """The function with a gradient of its own, after the values of the variables it reads."""
+    def bound(values: Any) -> Any:
+        return state.Frame(zip(held, values, strict=True)) if held else contextlib.nullcontext()
 
     @jax.custom_vjp
-    def function(*args: Any) -> Any:
-        return f(*args)[0]
+    def function(values: Any, *args: Any) -> Any:
+        with bound(values):
+            return f(*args)[0]
 
-    def backward(args: Any, upstream: Any) -> Any:
+    def backward(saved: Any, upstream: Any) -> Any:
         # The rule is asked for again on the saved arguments: closures over tracers of the
         # forward pass must not survive it.
-        _, grad_fn = f(*args)
-        upstream = upstream if isinstance(upstream, tuple | list) else (upstream,)
-        grads = call_grad(grad_fn, upstream)
-        return tuple(grads) if isinstance(grads, tuple | list) else (grads,)
+        values, *args = saved
+        with bound(values):
+            _, grad_fn = f(*args)
+            grads = call_grad(
+                grad_fn, upstream if isinstance(upstream, tuple | list) else (upstream,)
+            )
+        return None, *(grads if isinstance(grads, tuple | list) else (grads,))
 
     # The value keeps its own gradient where gradients are differentiated again.
     function.defvjp(lambda *args: (function(*args), args), backward)
