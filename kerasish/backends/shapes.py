@@ -139,13 +139,8 @@ def expand_key(key: Any, ndim: int) -> list[Any]:
                 raise InvalidArgument(f"An index may have one `...`, got {key!r}.")
             ellipsis = i
         elif k is not None:
-            if not (isinstance(k, slice) or hasattr(k, "__index__") or hasattr(k, "dtype")):
-                raise KindError(
-                    "An index is an integer, a slice, None, ... or an array of integers or bools, "
-                    f"got {k!r}."
-                )
-            if hasattr(k, "dtype") and "int" not in str(k.dtype) and not _is_bool(k):
-                raise KindError(f"An array of indices holds integers or bools, got {k.dtype}.")
+            if type(k) is not int and type(k) is not slice:
+                _check_kind(k)
             used += axes_taken(k)
     if used > ndim:
         raise ShapeError(f"Too many indices: {used} for an array of {ndim} dimensions.")
@@ -153,6 +148,17 @@ def expand_key(key: Any, ndim: int) -> list[Any]:
     if ellipsis is None:
         return items + rest
     return items[:ellipsis] + rest + items[ellipsis + 1 :]
+
+
+def _check_kind(k: Any) -> None:
+    """Refuses an item of a key that is no index."""
+    if not (hasattr(k, "__index__") or hasattr(k, "dtype")):
+        raise KindError(
+            "An index is an integer, a slice, None, ... or an array of integers or bools, got "
+            f"{k!r}."
+        )
+    if hasattr(k, "dtype") and "int" not in str(k.dtype) and not _is_bool(k):
+        raise KindError(f"An array of indices holds integers or bools, got {k.dtype}.")
 
 
 def check_indices(items: Sequence[Any], shape: Sequence[Any]) -> None:

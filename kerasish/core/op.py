@@ -490,6 +490,8 @@ def _taken(parameter: inspect.Parameter) -> tuple[frozenset[type], bool | str]:
 
 def _inner(taken: frozenset[type], many: bool | str) -> frozenset[type]:
     """The plain types in the sequences that a parameter takes."""
+    if taken is _PLAIN:  # of no hint
+        return taken
     return taken | {type(None)} if many == "None" else taken - {type(None)}
 
 
