@@ -595,3 +595,19 @@ def test_sparse_and_ragged(backend):
 def test_examples(module):
     with keras.config.backend_scope("numpy"):
         assert doctest.testmod(module).failed == 0
+
+
+def test_functions_used_again_see_variables_as_they_are_then(backend):
+    v = keras.Variable(2.0)
+    double, triple = lambda: v * 2.0, lambda: v * 3.0
+    advance = lambda carry, x: (carry + v * x, carry)  # noqa: E731
+    seen = []
+    for value in (2.0, 5.0):
+        v.assign(value)
+        seen += [
+            ops.cond(ops.array(True), double, triple),
+            ops.switch(ops.array(1), [double, triple]),
+            ops.scan(advance, ops.zeros(()), ops.ones((3,)))[0],
+            ops.fori_loop(0, 3, lambda i, total: total + v, ops.zeros(())),
+        ]
+    assert [float(x) for x in seen] == [4, 6, 6, 6, 10, 15, 15, 15]

@@ -16,8 +16,7 @@ import numpy as np
 from jax.extend.core import jaxprs_in_params
 
 from kerasish import backends, dtypes, tree
-from kerasish.backends import state
-from kerasish.backends.eager import call_grad
+from kerasish.backends import eager, state
 from kerasish.backends.sparse import host_entries
 from kerasish.errors import BackendError, StateError
 
@@ -404,7 +403,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
     def all_of_it(*args: Any) -> Any:
         value, grad_fn = f(*args)
-        return value, call_grad(grad_fn, value if isinstance(value, tuple) else (value,))
+        return value, eager.call_grad(grad_fn, value if isinstance(value, tuple) else (value,))
 
     def function(*args: Any) -> Any:
         # What is traced around may not be reached for: variables that are bound to it are told.
@@ -431,7 +430,7 @@ def _with_rule(f: Callable[..., Any], held: list[Any]) -> Callable[..., Any]:
         values, *args = saved
         with bound(values):
             _, grad_fn = f(*args)
-            grads = call_grad(
+            grads = eager.call_grad(
                 grad_fn, upstream if isinstance(upstream, tuple | list) else (upstream,)
             )
         return None, *(grads if isinstance(grads, tuple | list) else (grads,))
@@ -473,14 +472,16 @@ def _with_state(run: Callable[..., Any]) -> Any:
 
 
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
-    if isinstance(pred, bool | np.bool_):
-        return true_fn() if pred else false_fn()
+    if not isinstance(pred, jax.core.Tracer):  # known now: nothing is compiled for one choice
+        return eager.cond(pred, true_fn, false_fn)
     return _with_state(
         lambda lift, values: jax.lax.cond(pred, lift(true_fn), lift(false_fn), values)
     )
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    if not isinstance(index, jax.core.Tracer):
+        return eager.switch(index, branches, *operands)
     return _with_state(
         lambda lift, values: jax.lax.switch(index, [lift(f) for f in branches], values, *operands)
     )
