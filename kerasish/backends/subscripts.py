@@ -59,6 +59,27 @@ def sizes(terms: Sequence[str], shapes: Sequence[Sequence[int]]) -> dict[str, in
 
 
 @functools.lru_cache(maxsize=1024)
+def without_ones(
+    subscripts: str, shapes: tuple[tuple[int | None, ...], ...]
+) -> tuple[str, list[tuple[int, ...]]]:
+    """The einsum without the axes of size one that broadcast to another operand's, and which
+    axes of each operand those are."""
+    terms, out = parse(subscripts, tuple(map(len, shapes)))
+    size = sizes(terms, shapes)
+    ones = [
+        tuple(i for i, (c, n) in enumerate(zip(t, shape, strict=True)) if n == 1 != size[c])
+        for t, shape in zip(terms, shapes, strict=True)
+    ]
+    if not any(ones):
+        return subscripts, ones
+    left = [
+        "".join(c for i, c in enumerate(t) if i not in gone)
+        for t, gone in zip(terms, ones, strict=True)
+    ]
+    return f"{','.join(left)}->{out}", ones
+
+
+@functools.lru_cache(maxsize=1024)
 def plan(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[Any, Any, Any]:
     """How to compute an einsum from sums and products of two.
 
@@ -67,12 +88,18 @@ def plan(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[Any, Any
         (position of one operand, of the other, subscripts), each of which takes both from the
         list and puts its result at the end; and the order of the axes at last, or `None`.
     """
+    subscripts, ones = without_ones(subscripts, shapes)
+    shapes = tuple(
+        tuple(n for i, n in enumerate(shape) if i not in gone)
+        for shape, gone in zip(shapes, ones, strict=True)
+    )
     terms, out = parse(subscripts, tuple(map(len, shapes)))
     size = sizes(terms, shapes)
     first, left = [], []
-    for i, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
+    for i, (term, gone) in enumerate(zip(terms, ones, strict=True)):
         elsewhere = {*out}.union(*(t for j, t in enumerate(terms) if j != i))
-        steps, term = _simplify(term, shape, elsewhere, size)
+        steps, term = _simplify(term, elsewhere)
+        steps = [("squeeze", gone), *steps] if gone else steps
         first.append(steps)
         left.append(term)
     products = []
@@ -97,21 +124,14 @@ def plan(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[Any, Any
     return first, products, None if term == out else tuple(map(term.index, out))
 
 
-def _simplify(
-    term: str, shape: Sequence[int], elsewhere: set[str], size: dict[str, int]
-) -> tuple[list[tuple[str, Any]], str]:
-    """Takes diagonals, drops axes that broadcast, and sums those that stand nowhere else."""
+def _simplify(term: str, elsewhere: set[str]) -> tuple[list[tuple[str, Any]], str]:
+    """Takes diagonals, and sums the axes that stand nowhere else."""
     steps: list[tuple[str, Any]] = []
-    length = dict(zip(term, shape, strict=True))
     for c in dict.fromkeys(term):
         while term.count(c) > 1:
             a, b = term.index(c), term.rindex(c)
             steps.append(("diagonal", (a, b)))
             term = "".join(d for i, d in enumerate(term) if i not in (a, b)) + c
-    ones = {c for c in term if length[c] == 1 and size[c] != 1}
-    if ones:
-        steps.append(("squeeze", tuple(term.index(c) for c in term if c in ones)))
-        term = "".join(c for c in term if c not in ones)
     alone = {*term} - elsewhere
     if alone:
         steps.append(("sum", tuple(term.index(c) for c in term if c in alone)))

@@ -34,7 +34,9 @@ for subscripts, *shapes in (
     ("i...,...->i...", (3, 2), (2,)), ("ij,k->ik", (2, 3), (4,)), ("bij,ij->b", (1, 2, 3), (2, 3)),
     ("...i,...i->...", (5, 1, 3), (2, 3)), (",ij->ij", (), (2, 3)), ("a,b,c->", (2,), (3,), (2,)),
     ("abc,cd->abd", (2, 3, 4), (4, 5)), ("abc,acd->abd", (2, 3, 4), (2, 4, 5)),
-    (" i j , j k -> i k ", (2, 3), (3, 2)),
+    (" i j , j k -> i k ", (2, 3), (3, 2)), ("ij,jk->ik", (2, 1), (3, 4)),
+    ("ij,ij->i", (2, 1), (2, 3)), ("ij,ij->ij", (2, 3), (1, 3)), ("bij,bjk->ik", (1, 2, 3), (4, 3, 5)),
+    ("iij,j->i", (3, 3, 1), (2,)),
 ):  # fmt: skip
     case("einsum", subscripts, *(x(*s) for s in shapes),
          ref=lambda s, *a: np.einsum(s.replace(" ", ""), *a))

@@ -22,6 +22,7 @@ from kerasish.backends.shapes import (
     target,
     together,
 )  # fmt: skip
+from kerasish.backends.subscripts import without_ones
 from kerasish.backends.tensorflow.engine import cast, convert
 from kerasish.errors import InvalidArgument
 
@@ -313,6 +314,8 @@ def _bincount_length(x: Any, minlength: int) -> Any:
 
 
 def _einsum(subscripts: str, operands: Any) -> Any:
+    subscripts, ones = without_ones(subscripts, tuple([tuple(x.shape) for x in operands]))
+    operands = [tf.squeeze(x, a) if a else x for x, a in zip(operands, ones, strict=True)]
     return tf.einsum(subscripts, *operands)
 
 
