@@ -390,8 +390,8 @@ def _positional(
 
 
 def _as_floats(values: tuple[Any, ...], group: list[int]) -> tuple[tuple[Any, ...], str | None]:
-    """The values with those of the group as float64, which holds integers and their sums, and the
-    dtype they had in common; as they are where that is none of integers."""
+    """The values with those of the group as tensors: of integers as float64, which holds them and
+    their sums, with the dtype they had in common."""
     if any(values[i] is None or type(values[i]) is dict for i in group):
         return values, None
     active, full = backends.active, list(values)
@@ -399,7 +399,7 @@ def _as_floats(values: tuple[Any, ...], group: list[int]) -> tuple[tuple[Any, ..
         full[i] = tensor(values[i])
     kind = dtypes.result_type(*[active.dtype_of(full[i]) for i in group])
     if kind not in dtypes.WHOLE and kind != "bool":
-        return values, None
+        return tuple(full), None
     for i in group:
         full[i] = active.cast(full[i], "float64")
     return tuple(full), kind

@@ -127,6 +127,8 @@ def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Any:
     [[2, 3], [5, 6]]
     """
     if not isinstance(shape, int) and any(isinstance(n, int) and n == -1 for n in shape):
+        if hasattr(start_indices, "dtype"):
+            start_indices = ops.cast(start_indices, "int32")  # torch's unsigned ones do not add
         ends = [0 if isinstance(a, int) and a < 0 else n
                 for a, n in zip(start_indices, ops.shape(inputs), strict=True)]  # fmt: skip
         shape = [

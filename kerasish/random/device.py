@@ -10,6 +10,7 @@ inside and outside compiled functions. The hash of one key is a permutation of t
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -127,7 +128,15 @@ def _random_truncated(seed: Any, shape: tuple[int, ...], dtype: str, lane: int =
 
 
 def _shape(shape: Any) -> tuple[Any, ...]:
-    return (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    return tuple([_size(d) for d in ((shape,) if isinstance(shape, int | np.integer) else shape)])
+
+
+def _size(d: Any) -> Any:
+    """A size as an int, where it is known: a tensor of one may be told in a graph alone."""
+    try:
+        return operator.index(d)
+    except TypeError:
+        return d
 
 
 def _float(dtype: Any, who: str) -> str:

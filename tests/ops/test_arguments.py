@@ -120,3 +120,19 @@ def test_what_a_compiled_jax_function_cannot_know_is_told(name):
         compiled = keras.function(getattr(ops, name))
         with pytest.raises(BackendError, match=rf"ops\.{name}\(x=.*compiled JAX function.*outside"):
             compiled(ops.array([1, 0, 2]))
+
+
+def test_shapes_and_places_may_be_tensors(backend):
+    shape = ops.array([2, 3])
+    made = [
+        ops.zeros(shape), ops.ones(shape), ops.full(shape, 2.0), ops.reshape(ops.ones(6), shape),
+        ops.broadcast_to(ops.ones(3), shape), keras.random.normal(shape, seed=1),
+        ops.slice(ops.ones((4, 5)), ops.array([1, 2], dtype="uint32"), [2, -1]),
+    ]  # fmt: skip
+    assert [tuple(x.shape) for x in made] == [(2, 3)] * len(made)
+
+
+@pytest.mark.skipif(not backends.installed("tensorflow"), reason="TensorFlow is not installed")
+def test_tensorflow_says_that_it_factors_square_matrices_alone():
+    with keras.config.backend_scope("tensorflow"), pytest.raises(BackendError, match="backend_sc"):
+        ops.lu_factor(ops.ones((2, 3)))

@@ -68,7 +68,7 @@ tanh tanh_shrink threshold trapezoid var
     "double": "cbrt corrcoef deg2rad i0 rad2deg",
     "loss": "ctc_loss",
     "number": """
-clip cross cumprod cumsum floor_divide fmod nancumprod nancumsum negative ptp relu relu6
+clip cross cumprod cumsum nancumprod nancumsum negative ptp relu relu6
 select sign square subtract
 """,
     "bool": """
@@ -109,6 +109,8 @@ CALLS = {
     "det": ("float", lambda x: ops.det(x(np.eye(3)))),
     "eig": ("complex", lambda x: ops.eig(x(np.eye(3)))),
     "eigh": ("float", lambda x: ops.eigh(x(np.eye(3)))),
+    "floor_divide": ("number", lambda x: ops.floor_divide(x(SQUARE), x(SQUARE))),
+    "fmod": ("number", lambda x: ops.fmod(x(SQUARE), x(SQUARE))),
     "imag": ("same", lambda x: ops.imag(x(SQUARE))),
     "inv": ("float", lambda x: ops.inv(x(np.eye(3)))),
     "isreal": ("bool", lambda x: ops.isreal(x(SQUARE))),
@@ -127,7 +129,7 @@ CALLS = {
     "svd": ("float", lambda x: ops.svd(x(np.eye(3)))),
     "view_as_real": ("float32", lambda x: ops.view_as_real(ops.cast(x(SQUARE), "complex64"))),
 }  # fmt: skip
-"""Ops whose first row is special (matrices that have an inverse, complex numbers)."""
+"""Ops whose first row is special (matrices that have an inverse, complex numbers, divisors)."""
 MADE = {name: (lambda d, f=getattr(ops, name), args=args: f(*args, dtype=d)) for name, args in {
     "arange": (3,), "empty": ((2,),), "eye": (2,), "full": ((2,), 1), "identity": (2,),
     "linspace": (0, 1, 3), "logspace": (0, 1, 3), "geomspace": (1, 2, 3), "ones": ((2,),),

@@ -23,6 +23,7 @@ ceil = tf.math.ceil
 cos = tf.cos
 cosh = tf.cosh
 divide = tf.realdiv
+divide_no_nan = tf.math.divide_no_nan
 equal = tf.equal
 exp = tf.exp
 expm1 = tf.math.expm1

@@ -36,6 +36,13 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any
     return parts[0] if count == 1 else tf.concat(parts, -1)
 
 
+def _conv_bias(
+    x: Any, kernel: Any, bias: Any, strides: Any, padding: str, dilation: Any
+) -> Any:
+    y = _conv(x, kernel, strides, padding, dilation)
+    return y if bias is None else tf.nn.bias_add(y, bias)  # which joins the convolution's kernel
+
+
 def _conv_transpose(x: Any, kernel: Any, strides: Any, crops: Any, dilation: Any) -> Any:
     if len(strides) == 1:
         return _conv_transpose(

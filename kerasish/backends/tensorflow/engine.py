@@ -33,6 +33,8 @@ with contextlib.suppress(ImportError, AttributeError):
 
 
 def is_tensor(x: Any) -> bool:
+    if type(x) is np.ndarray:  # TensorFlow's own question takes several microseconds
+        return False
     # The sparse gradient of a gather is made dense where it is converted.
     return tf.is_tensor(x) and not (
         isinstance(x, tf.IndexedSlices | tf.SparseTensor) or hasattr(type(x), "_is_variable")
@@ -67,6 +69,8 @@ def explainable(error: Exception) -> bool:
 
 
 def convert(x: Any, dtype: str | None = None) -> Any:
+    if type(x) is np.ndarray and dtype in (None, x.dtype.name) and x.dtype.kind in "fiu":
+        return from_host(x)
     if isinstance(x, tf.IndexedSlices):
         x = tf.convert_to_tensor(x)
     if is_tensor(x):
@@ -106,7 +110,7 @@ def to_host(x: Any) -> np.ndarray:
 
 
 def from_host(x: np.ndarray) -> Any:
-    return tf.convert_to_tensor(x)
+    return tf.constant(x)
 
 
 def finish(name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
@@ -234,7 +238,7 @@ def compile(
     held: list[Any] = []
     # One for each number of axes: an input of another rank must not blur the shapes of all.
     functions = collections.defaultdict(lambda: tf.function(
-        traced, autograph=False, jit_compile=bool(jit_compile), reduce_retracing=True
+        traced, autograph=False, jit_compile=jit_compile or None, reduce_retracing=True
     ))
 
     def compiled(*args: Any, **kwargs: Any) -> Any:
@@ -244,8 +248,16 @@ def compile(
         for v in held:  # values that were trained elsewhere come home before the call
             if v._home is not adapter:
                 v.value  # noqa: B018
-        ranks = tuple([_rank(x) for x in tree.flatten((args, kwargs))])
-        out = functions[ranks](*args, **kwargs)
+        ranks: list[int | None] = []
+
+        def ready(x: Any) -> Any:
+            if type(x) is np.ndarray and x.dtype.kind in "fiu":  # tf.function takes much longer
+                x = from_host(x)
+            ranks.append(_rank(x))
+            return x
+
+        args, kwargs = tree.map_structure(ready, (args, kwargs))
+        out = functions[tuple(ranks)](*args, **kwargs)
         if first:  # the trace may have made more
             held[:] = state_of()
         return out

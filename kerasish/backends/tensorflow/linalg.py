@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasish.errors import InvalidArgument
+from kerasish.errors import BackendError, InvalidArgument
 
 det = tf.linalg.det
 inv = tf.linalg.inv
@@ -52,6 +52,11 @@ def svd(x: Any, full_matrices: bool, compute_uv: bool) -> Any:
 @tf.custom_gradient
 def lu_factor(x: Any) -> Any:
     """With the gradient that TensorFlow lacks; see `rules_linalg` of the NumPy backend."""
+    if x.shape[-1] != x.shape[-2] and None not in x.shape[-2:]:
+        raise BackendError(
+            "TensorFlow factors square matrices alone. Pad the matrix, or run this on another "
+            "backend: with keras.config.backend_scope('numpy')."
+        )
     lu, order = tf.linalg.lu(x)
 
     def gradient(g: Any, _: Any) -> Any:

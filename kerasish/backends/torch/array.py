@@ -300,6 +300,7 @@ def _cumprod(x: Any, axis: int) -> Any:
 
 
 def _fill(shape: Any, value: Any, dtype: str) -> Any:
+    shape = shape.tolist() if isinstance(shape, torch.Tensor) else shape
     return torch.full(shape, value, dtype=native_dtype(dtype), device=device())
 
 
