@@ -26,7 +26,7 @@ class DTypePolicy:
     """
 
     quantization_mode: str | None = None
-    by_path = False
+    _by_path = False
     """Whether it holds a policy for each path (`DTypePolicyMap`)."""
 
     def __init__(self, name: str | None = None):
@@ -257,7 +257,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     ('bfloat16', 'float32')
     """
 
-    by_path = True
+    _by_path = True
 
     def __init__(
         self,

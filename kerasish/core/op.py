@@ -597,12 +597,10 @@ def raise_explained(error: Exception, name: str, arguments: list[tuple[str, Any]
     """Raises an engine's error again, saying which op failed on what."""
     if isinstance(error, KerasishError):
         raise _called(error, name, arguments) from error.__cause__
-    try:
-        got = ", ".join(f"{n}={describe(x)}" for n, x in arguments)
-        strange = [n for n, x in arguments if _holds_no_numbers(x)]
-    except Exception:
+    got = _told(arguments)
+    if got is None:
         raise error from None
-    if strange:
+    if strange := [n for n, x in arguments if _holds_no_numbers(x)]:
         told = DTypeError(
             f"ops.{name.lstrip('_')}({got}): {strange[0]} holds strings or objects, where numbers "
             "are expected."
@@ -639,16 +637,21 @@ def _holds_no_numbers(x: Any) -> bool:
     return _dtype_name(x).startswith(("string", "datetime", "timedelta"))
 
 
+def _told(arguments: Sequence[tuple[str, Any]]) -> str | None:
+    """The arguments in words; `None` where one is of a kind that cannot be told."""
+    try:
+        return ", ".join(f"{n}={describe(x)}" for n, x in arguments)
+    except (KerasishError, TypeError, ValueError, AttributeError):  # shapes, dtypes of its own
+        return None
+
+
 def _called(
     error: KerasishError, name: str, arguments: Sequence[tuple[str, Any]] = ()
 ) -> KerasishError:
     """The error, naming the op that failed and the one that was called, and what they got. A
     primitive inside a public op is told by the public name."""
     text, public, known = str(error), f"ops.{name.lstrip('_')}", error._op
-    try:
-        got = ", ".join(f"{n}={describe(x)}" for n, x in arguments)
-    except Exception:  # of something that has no description
-        got = ""
+    got = _told(arguments)
     if got and not name.startswith("_") and (not known or known.startswith("_")) and not any(
         re.search(rf"\b{n}(=| is | must )", text) for n, _ in arguments
     ):

@@ -324,7 +324,7 @@ def _run_on_fitting_shapes(fn: Any, args: Any, kwargs: Any, inputs: list[Any]) -
     def run(fixed: Any, size: int = _PROBES[0]) -> list[Any]:
         try:
             return [_run_on_shapes(fn, args, kwargs, size, fixed)]
-        except Exception:
+        except Exception:  # sizes that do not fit: the error of the first run is the one to tell
             return []
 
     for choose in (

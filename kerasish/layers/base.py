@@ -198,7 +198,7 @@ class Layer(Operation):
     def _policy(self) -> Any:
         """The policy of this layer, also where a `DTypePolicyMap` holds one for each path."""
         policy = self._dtype_policy
-        return policy[self.path] if policy.by_path else policy
+        return policy[self.path] if policy._by_path else policy
 
     @property
     def dtype(self) -> str:
@@ -214,7 +214,7 @@ class Layer(Operation):
     def compute_dtype(self) -> str:
         """The dtype in which the layer computes."""
         policy = self._dtype_policy  # as in `_policy`: layers ask for it in every call
-        return (policy[self.path] if policy.by_path else policy).compute_dtype
+        return (policy[self.path] if policy._by_path else policy).compute_dtype
 
     @property
     def input_dtype(self) -> str:

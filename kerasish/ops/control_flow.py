@@ -136,7 +136,6 @@ def while_loop(
     return whole(_while_loop(of_tensors(cond), after, tensors, maximum_iterations))
 
 
-
 @_control("cond", "body")
 @_named("while_loop")
 def _while_loop(cond: Any, body: Any, loop_vars: Any, maximum_iterations: Any) -> Any:

@@ -77,10 +77,10 @@ SECOND = [
 
 
 @pytest.mark.parametrize("row", SECOND, ids=lambda row: row[0])
-def test_second_derivative(row, backend):
+def test_second_derivative(row, backend, request):
     name, function, x, want, rough = row
-    if backend in rough:
-        pytest.skip(f"the derivative of {name} has none on {backend}, or a wrong one")
+    if backend in rough:  # tried all the same: when the engine learns it, this says so
+        request.applymarker(pytest.mark.xfail(strict=True, reason=f"{backend}: {name} is lost"))
 
     def slope(x):
         _, (g,) = backends.active.value_and_grad(lambda y: (ops.sum(function(y)), None), [], [x])

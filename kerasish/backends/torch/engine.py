@@ -300,14 +300,14 @@ def compile(
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f(*args)` returns `(value, grad_fn)`; `grad_fn(*upstream)` gives a gradient per argument."""
 
-    def of(fn: Callable[..., Any], args: Sequence[Any]) -> Any:
-        return fn(*[a.detach() if isinstance(a, torch.Tensor) else a for a in args])
+    def detached(args: Sequence[Any]) -> Any:
+        return f(*[a.detach() if isinstance(a, torch.Tensor) else a for a in args])
 
     class Custom(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *args: Any) -> Any:
             ctx.save_for_backward(*args)
-            value, ctx.grad_fn = of(f, args)
+            value, ctx.grad_fn = detached(args)
             return value
 
         @staticmethod
@@ -323,7 +323,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
         @staticmethod
         def forward(*args: Any) -> Any:
-            return of(f, args)[0]
+            return detached(args)[0]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
