@@ -373,6 +373,8 @@ def set_dtype_policy(policy: Any) -> None:
     'bfloat16'
     >>> keras.config.set_dtype_policy("float32")
     """
+    if policy is None:
+        raise InvalidArgument("set_dtype_policy takes a DTypePolicy or a name, got None.")
     global _global
     _global = get(policy)
 

@@ -287,6 +287,14 @@ _LIBRARIES = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "te
 """Which backend a class of tensors belongs to, by the library that its module is of."""
 
 
+def is_module(kind: type) -> bool:
+    """Whether a class is one of another library's modules, which hold weights of their own."""
+    return any((c.__module__, c.__name__) in _MODULES for c in kind.__mro__)
+
+
+_MODULES = {("torch.nn.modules.module", "Module")}
+
+
 def to_host(x: Any) -> Any:
     """`x` as a NumPy array, whichever engine it lives on."""
     adapter = owner(x)

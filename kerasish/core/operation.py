@@ -48,6 +48,9 @@ class Operation:
         # A copy has not been called; a graph that is copied with it calls it again.
         return {k: v for k, v in self.__dict__.items() if k != "_inbound_nodes"}
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if _any_symbolic((args, kwargs)):
             return self.symbolic_call(*args, **kwargs)

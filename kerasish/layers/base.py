@@ -112,6 +112,8 @@ class Layer(Operation):
             cls.build = _tracked_build(vars(cls)["build"])  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if (become := backends.active.lookup("module_like")) is not None:
+            become(Layer)
         self = super().__new__(cls, *args, **kwargs)
         state = self.__dict__
         state["_building"] = False
@@ -172,9 +174,9 @@ class Layer(Operation):
         for cls in type(self).__mro__:
             if isinstance(found := vars(cls).get(name), property):
                 return found.__get__(self)  # raises what the property itself raised
-        if not name.startswith("_") and (native := backends.active.lookup("layer_attribute")):
-            if (found := native(self, name)) is not None:
-                return found
+        if not name.startswith("_") and (become := backends.active.lookup("module_like")):
+            if become(Layer):
+                return getattr(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _forget_seen(self) -> None:
@@ -242,8 +244,10 @@ class Layer(Operation):
         stack: list[Any] = []
         for name, value in self.__dict__.items():
             kind = type(value)
-            if kind in _STATELESS or name in _NOT_STATE or not _holding(kind):
+            if kind in _STATELESS or name in _NOT_STATE or not (how := _holding(kind)):
                 continue
+            if how == "module":
+                value = self._take_in_module(name, value)
             stack.append(value)
             while stack:
                 x = stack.pop()
@@ -254,6 +258,15 @@ class Layer(Operation):
                     stack.extend(reversed(list(x)))
                 elif how == "values":
                     stack.extend(reversed(list(x.values())))
+
+    def _take_in_module(self, name: str, module: Any) -> Any:
+        """A module of the engine that an attribute holds becomes a layer: its weights are found."""
+        if backends.active.lookup("foreign_module") is None:
+            return ()
+        from kerasish.layers.interop import TorchModuleWrapper
+
+        layer = self.__dict__[name] = TorchModuleWrapper(module)
+        return layer
 
     def _tracked(self) -> tuple[list[Variable], list[Layer], list[Any]]:
         """(variables, layers, metrics and seed generators) of this layer itself, each once, in the
@@ -453,6 +466,12 @@ class Layer(Operation):
             loss: a tensor, or a list of them.
         """
         losses = loss if isinstance(loss, list | tuple) else [loss]
+        for x in losses:
+            if not (hasattr(x, "dtype") or isinstance(x, int | float)):
+                raise InvalidArgument(
+                    f"{self.name}.add_loss takes a tensor, got {x!r} ({type(x).__name__}). "
+                    "Compute the loss in call() and give its value."
+                )
         stateless = scope.get_stateless_scope()
         if stateless is not None and stateless.collect_losses:
             for x in losses:
@@ -826,6 +845,8 @@ class Layer(Operation):
     def _call_symbolic(
         self, args: Any, kwargs: Any, given: Any, tensors: Any, previous_mask: Any
     ) -> Any:
+        if not self._called:
+            self._flatten_layers()  # modules in attributes become layers before they are called
         outputs = self.compute_output_spec(*args, **kwargs)
         if isinstance(outputs, KerasTensor) and any(
             outputs is x for x in tree.flatten((args, kwargs))
@@ -1100,7 +1121,9 @@ def _holding(kind: type) -> str:
         return "itself"
     if issubclass(kind, list | tuple | set):
         return "items"
-    return "values" if issubclass(kind, dict) else ""
+    if issubclass(kind, dict):
+        return "values"
+    return "module" if backends.is_module(kind) else ""
 
 
 def _trainable_first(variables: list[Variable]) -> list[Variable]:

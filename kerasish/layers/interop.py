@@ -88,6 +88,24 @@ class TorchModuleWrapper(_Foreign):
         self._state_of_module: dict[str, Variable] = {}
         self._take_in()
 
+    def __getattr__(self, name: str) -> Any:
+        module = self.__dict__.get("module")
+        if hasattr(module, name):  # what layers that hold a module read of it
+            return getattr(module, name)
+        return super().__getattr__(name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.module[key]
+
+    def __len__(self) -> int:
+        return len(self.module)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _take_in_module(self, name: str, module: Any) -> Any:
+        return ()  # this layer itself holds its state
+
     def _take_in(self) -> None:
         found = self._half("foreign_tensors")(self.module)
         self._tensors = _Held({name: x for name, x, _ in found or ()})
@@ -95,9 +113,9 @@ class TorchModuleWrapper(_Foreign):
             self._state_of_module = {
                 name: self._variable(name, x, trainable) for name, x, trainable in found
             }
-            with backends.concrete():
-                for name, x, _ in found:
-                    self._half("foreign_bind")(x, self._state_of_module[name])
+            for name, x, _ in found:
+                variable = self._state_of_module[name]
+                variable._value, variable._home = x, backends.load(self.engine)
             self.built = True
 
     def parameters(self, recurse: bool = True) -> Any:

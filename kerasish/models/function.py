@@ -10,10 +10,16 @@ from typing import Any
 from kerasish import backends, tree
 from kerasish.core.operation import OpCall, Operation
 from kerasish.core.symbolic import KerasTensor, Node
-from kerasish.errors import InvalidArgument
+from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.layers import masking
 from kerasish.layers.base import Layer, _Call, _map_shapes
 from kerasish.layers.input_layer import InputLayer
+
+
+def _fits(shape: tuple[Any, ...], expected: tuple[Any, ...]) -> bool:
+    return len(shape) == len(expected) and all(
+        n is None or m is None or n == m for n, m in zip(shape, expected, strict=True)
+    )
 
 
 def sort_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Node]:
@@ -292,9 +298,13 @@ class Function(Operation):
     def call(self, inputs: Any) -> Any:
         """The outputs for inputs in the structure of `inputs`."""
         convert = backends.active.convert
-        return self.run([
-            x if isinstance(x, KerasTensor) else convert(x) for x in tree.flatten(inputs)
-        ])
+        flat = [x if isinstance(x, KerasTensor) else convert(x) for x in tree.flatten(inputs)]
+        given, expected = ([tuple(x.shape) for x in xs] for xs in (flat, self._inputs))
+        if len(given) != len(expected) or not all(map(_fits, given, expected)):
+            raise ShapeError(
+                f"{self.name} takes inputs of the shapes {expected}, got {given}."
+            )
+        return self.run(flat)
 
 
 def _kind(inputs: list[Any]) -> Any:

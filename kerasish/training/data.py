@@ -278,6 +278,7 @@ class StreamData:
         self.source = source
         self.class_weight = class_weight
         self.restart = restart
+        self._length = size
         self.steps = size if size is not None else steps
         self.size = None
         self.shuffle = False
@@ -302,20 +303,19 @@ class StreamData:
         return self._running
 
     def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[Any]:
-        step = 0
-        iterator = self._iterator(epoch)
+        step, ended = 0, object()
+        goes_on = self._running is not None and self.restart is not None
         while limit is None or step < limit:
-            if self._first:
-                batch = self._first.pop()
-            else:
-                try:
-                    batch = next(iterator)
-                except StopIteration:
-                    self._running = None
-                    break
+            batch = self._first.pop() if self._first else next(self._iterator(epoch), ended)
+            if batch is ended:
+                self._running = None
+                if goes_on and step == 0:  # the epoch before had read to the last batch
+                    goes_on = False
+                    continue
+                break
             step += 1
             yield _weigh(self._to_batch(batch), self.class_weight)
-        if limit is not None and self.restart is not None and self.steps == limit:
+        if limit is not None and limit == self._length:
             self._running = None
         if self._running is None and hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
@@ -401,6 +401,11 @@ def split(arrays: Any, fraction: float) -> tuple[Any, Any]:
     """The arrays without, and with only, their last `fraction`."""
     leaves = [a for a in tree.flatten(arrays) if a is not None]
     size = _common_length((arrays,), leaves)
+    if not 0 < fraction < 1:
+        raise InvalidArgument(
+            f"validation_split is the part of the samples to validate with, between 0 and 1, got "
+            f"{fraction}."
+        )
     at = int(math.floor(size * (1.0 - fraction)))
     if at == 0 or at == size:
         raise InvalidArgument(

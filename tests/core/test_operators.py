@@ -262,6 +262,13 @@ def test_unknown_sizes_beside_known_ones():
         ops.unstack(of((2, None)), axis=1)
 
 
+def test_lists_find_symbolic_tensors():
+    a, b = keras.KerasTensor((2,)), keras.KerasTensor((2,))
+    assert b in [a, b] and b not in [a, None] and [a, b].index(b) == 1
+    with pytest.raises(TypeError):
+        bool(a == 1)
+
+
 def test_symbolic_tensors_have_no_values():
     x = keras.KerasTensor((None, 2))
     for call in (bool, float, int, np.asarray, np.exp, len, list):

@@ -360,6 +360,99 @@ def test_a_layer_inside_a_torch_network():
         assert all(p.grad is not None for p in net.parameters())
 
 
+def make_network():
+    """A network of torch with layers of ours as its parts."""
+    import torch
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = L.Dense(4, activation="relu")
+            self.rest = torch.nn.Sequential(L.BatchNormalization(), torch.nn.Linear(4, 1))
+
+        def forward(self, x):
+            return self.rest(self.first(x))
+
+    return Net()
+
+
+@on("torch")
+def test_layers_are_parts_of_torch_networks(engine):
+    import torch
+
+    net, x, y = make_network(), torch.tensor(X), torch.tensor(Y)
+    assert isinstance(net.first, torch.nn.Module)
+    net(x[:2])
+    assert len(list(net.parameters())) == 6 and len(list(net.buffers())) == 2
+    optimizer = torch.optim.Adam(net.parameters(), 0.05)
+    losses = []
+    for _ in range(30):
+        loss = torch.nn.functional.mse_loss(net(x), y)
+        optimizer.zero_grad()  # between the two passes: nothing may move
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 4
+    other = make_network()
+    other(x[:2])
+    values = dict(zip(other.state_dict(), net.state_dict().values(), strict=True))
+    other.load_state_dict(values)
+    torch.testing.assert_close(other(x), net(x))
+    assert net.eval() is net and net.first.training is False
+    net.double()
+    assert net.first.kernel.value.dtype is torch.float64 and net.first.kernel.dtype == "float64"
+    net.requires_grad_(False)
+    assert not any(p.requires_grad for p in net.parameters())
+
+
+@on("torch")
+def test_models_have_what_torch_modules_have(engine):
+    model = keras.Sequential([keras.Input((3,)), L.Dense(4), L.Dense(1)])
+    same = (model.to("cpu"), model.train(), model.eval(), model.float())
+    assert all(m is model for m in same)
+    model.layers[0].trainable = False
+    assert [p.requires_grad for p in model.parameters()] == [False, False, True, True]
+    for p in model.parameters():
+        assert any(p is v.value for v in model.weights)
+    twin = copy.deepcopy(model)
+    twin.set_weights([w + 1 for w in twin.get_weights()])
+    np.testing.assert_array_equal(twin.get_weights()[1], model.get_weights()[1] + 1)
+
+
+@on("torch")
+def test_torch_modules_in_attributes_of_layers(engine, tmp_path):
+    import torch
+
+    class Block(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.body = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+            self.heads = torch.nn.ModuleList([torch.nn.Linear(4, 1)])
+
+        def call(self, x):
+            return self.heads[0](self.body(x))
+
+    model = keras.Sequential([keras.Input((3,)), Block()])
+    body, heads = model.layers[0].body, model.layers[0].heads
+    assert len(model.trainable_weights) == 6 and len(model.non_trainable_weights) == 3
+    assert len(heads) == 1 and body[0].weight is body.module[0].weight
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    before = body[0].weight.detach().clone()
+    model.fit(X, Y, epochs=1, batch_size=64, verbose=0)
+    assert (body[0].weight != before).all()  # also by the very first step
+    assert int(body[1].num_batches_tracked) == 1
+    model.fit(X, Y, epochs=20, batch_size=64, verbose=0)
+    expected = model.predict(X, verbose=0)
+    body.eval()
+    with torch.no_grad():
+        raw = heads[0](body.module(torch.tensor(X)))
+    np.testing.assert_allclose(raw.numpy(), expected, rtol=1e-5, atol=1e-6)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other = keras.Sequential([keras.Input((3,)), Block()])
+    other.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_allclose(other.predict(X, verbose=0), expected, rtol=1e-6)
+
+
 # JAX ----------------------------------------------------------------------------------------------
 
 

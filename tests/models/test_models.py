@@ -415,6 +415,13 @@ def test_functions_tell_shapes():
     assert shapes == [(5, 2), (5, 3)]
 
 
+@pytest.mark.parametrize("inputs", [np.ones((2, 4)), np.ones((3,)), [np.ones((2, 3))] * 2])
+def test_functions_refuse_inputs_of_other_shapes(inputs):
+    a = keras.KerasTensor((None, 3))
+    with pytest.raises(ValueError, match=r"takes inputs of the shapes \[\(None, 3\)\]"):
+        keras.Function(a, a * 2)(inputs)
+
+
 def test_optional_inputs_may_be_none(backend):
     class Sum(L.Layer):
         def call(self, x, y=None):

@@ -1,5 +1,7 @@
 """Small programs as people write them; what is expected is worked out by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -300,6 +302,33 @@ def test_a_generator_that_ends_ends_the_training(backend):
     with pytest.warns(UserWarning, match="ended after 1 epochs"):
         history = model.fit(batches, epochs=3, verbose=0)
     assert history.epoch == [0]
+
+
+class Endless:
+    """Batches 0, 1, 2, ... of ones times the number, from anew for each iterator."""
+
+    def __iter__(self):
+        for i in itertools.count():
+            yield np.full((2, 5), i, "float32"), np.zeros((2, 1), "float32")
+
+
+def test_shorter_epochs_go_on_in_the_same_data(backend):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.0), "mae")
+    history = model.fit(Endless(), epochs=3, steps_per_epoch=2, verbose=0).history
+    np.testing.assert_allclose(history["loss"], [2.5, 12.5, 22.5], rtol=1e-5)
+
+
+@pytest.mark.parametrize("fraction", [1.0, 1.5, -0.5])
+def test_parts_for_validation_lie_between_0_and_1(fraction):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        linear().fit(X, Y, validation_split=fraction, verbose=0)
+
+
+@pytest.mark.parametrize("loss", ["x", lambda: 1.0, None])
+def test_losses_that_are_no_tensors(loss):
+    with pytest.raises(ValueError, match="add_loss takes a tensor"):
+        keras.layers.Dense(1).add_loss(loss)
 
 
 def test_schedules_set_on_a_model_that_has_trained(backend):

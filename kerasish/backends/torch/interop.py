@@ -13,6 +13,7 @@ import torch
 
 from kerasish import backends
 from kerasish.backends import state
+from kerasish.backends.torch import engine
 from kerasish.backends.torch.engine import device, dtype_of
 from kerasish.errors import InvalidArgument, NotBuilt
 
@@ -23,7 +24,7 @@ def foreign_module(module: Any) -> torch.nn.Module:
         raise InvalidArgument(
             f"TorchModuleWrapper takes a torch.nn.Module, got {type(module).__name__}."
         )
-    return module.to(device())
+    return module if device().type == "meta" else module.to(device())  # there nothing has a value
 
 
 def foreign_tensors(module: torch.nn.Module) -> list[tuple[str, torch.Tensor, bool]] | None:
@@ -52,14 +53,15 @@ def foreign_first_call(module: torch.nn.Module, shapes: list[tuple[Any, ...]]) -
 def foreign_bind(held: torch.Tensor, variable: Any) -> bool:
     """Whether the variable's value is now this very tensor of the module.
 
-    A value that was trained on another backend comes home into it. Inside a gradient of frozen
-    weights, a stateless scope or a mixed-precision layer the value must stay another tensor.
+    A value that was trained on another backend comes home into it. Inside a gradient, which is
+    taken of the value that it began with, a stateless scope or a mixed-precision layer the value
+    must stay another tensor.
     """
     value = variable.value
     if value is held:
         # What a module writes into its buffers must not outlive a scope.
         return variable.trainable or state.current is None
-    if state.current is not None or variable._home is not backends.active or (
+    if state.current is not None or engine._depth or variable._home is not backends.active or (
         value is not variable._value
     ):
         return False
@@ -110,23 +112,60 @@ def foreign_load(text: str) -> torch.nn.Module:
     return torch.load(data, weights_only=False, map_location=device())
 
 
-_MODULE_METHODS = frozenset((
-    "buffers", "load_state_dict", "named_buffers", "named_parameters", "parameters", "state_dict",
-))  # fmt: skip
+def module_like(layer_type: type) -> bool:
+    """Makes layers torch modules too, as Keras has it; whether they became some just now."""
+    if issubclass(layer_type, torch.nn.Module):
+        return False
+    layer_type.__bases__ = (*layer_type.__bases__, _ModuleFace)
+    return True
 
 
-def layer_attribute(layer: Any, name: str) -> Any:
-    """What programs call on layers that Keras, on this backend, makes torch modules."""
-    if name == "zero_grad":  # also between a forward and a backward pass: nothing may move
-        return lambda set_to_none=True: _zero_grad(layer, set_to_none)
-    return getattr(LayerModule(layer), name) if name in _MODULE_METHODS else None
+class _ModuleFace(torch.nn.Module):
+    """What layers are as torch modules: a part of networks, moved, listed and saved with them.
 
+    Comes last among a layer's bases: only what layers do not define is taken from torch. What a
+    module keeps in attributes is looked up in the layer's variables when it is asked for.
+    """
 
-def _zero_grad(layer: Any, set_to_none: bool) -> None:
-    for variable in layer.weights:
-        value = variable.value
-        if value.grad is not None:
-            value.grad = None if set_to_none else torch.zeros_like(value)
+    training = True
+    _non_persistent_buffers_set = frozenset()  # type: ignore[assignment]
+    _is_full_backward_hook = None
+    _forward_hooks = _forward_pre_hooks = _backward_hooks = _backward_pre_hooks = {}  # type: ignore
+    _forward_hooks_with_kwargs = _forward_hooks_always_called = {}  # type: ignore[assignment]
+    _forward_pre_hooks_with_kwargs = _state_dict_hooks = _state_dict_pre_hooks = {}  # type: ignore
+    _load_state_dict_pre_hooks = _load_state_dict_post_hooks = {}  # type: ignore[assignment]
+
+    __setattr__ = object.__setattr__  # type: ignore[assignment]
+    __delattr__ = object.__delattr__  # type: ignore[assignment]
+    __dir__ = object.__dir__  # type: ignore[assignment]
+
+    def _of_module(self, name: str) -> Any:
+        return getattr(LayerModule(self), name) if self.built else {}
+
+    _parameters = property(lambda self: self._of_module("_parameters"))  # type: ignore[assignment]
+    _buffers = property(lambda self: self._of_module("_buffers"))  # type: ignore[assignment]
+    _modules = property(lambda self: self._of_module("_modules"))  # type: ignore[assignment]
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self(*args, **kwargs)
+
+    def train(self, mode: bool = True) -> Any:
+        for layer in self._flatten_layers():  # type: ignore[operator]
+            layer.training = mode
+            if isinstance(module := vars(layer).get("module"), torch.nn.Module):
+                module.train(mode)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for variable in self.weights:
+            value = variable.value
+            if value.grad is not None:
+                value.grad = None if set_to_none else torch.zeros_like(value)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        if self.built:
+            LayerModule(self)._apply(fn, recurse)
+        return self
 
 
 class LayerModule(torch.nn.Module):
@@ -156,12 +195,13 @@ class LayerModule(torch.nn.Module):
             part = self
             for name in path[:-1]:
                 part = part._modules.setdefault(name, torch.nn.Module())
-            names = part._parameters if variable.trainable else part._buffers
+            names = part._parameters if variable._born_trainable else part._buffers
             name = path[-1]
             while name in part._parameters or name in part._buffers:
                 name += "_"
-            if variable.trainable and not isinstance(value, torch.nn.Parameter):
-                value = torch.nn.Parameter(value.detach())
+            if variable._born_trainable and not isinstance(value, torch.nn.Parameter):
+                # The very same tensor: what was computed with it gives it its gradient.
+                value.__class__ = torch.nn.Parameter
             variable._value = names[name] = value
             shared.append((variable, names, name))
 
