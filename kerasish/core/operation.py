@@ -120,8 +120,9 @@ class Operation:
 
     @property
     def output(self) -> Any:
-        """The symbolic output of the first call."""
-        return self._first_node("output").outputs
+        """The symbolic output of the first call, or a list of several."""
+        tensors = self._first_node("output").output_tensors
+        return tensors[0] if len(tensors) == 1 else tensors
 
     def _first_node(self, what: str) -> Any:
         if not self._inbound_nodes:

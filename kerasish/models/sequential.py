@@ -74,8 +74,9 @@ class Sequential(Model):
         return layer
 
     def _maybe_rebuild(self) -> None:
-        self.built = False
+        self.built, shape = False, None
         if self._graph is not None:
+            shape = self._function.inputs[0].shape
             # Each layer's output is that in the graph of now.
             for node in self._function._nodes:
                 nodes = node.operation._inbound_nodes
@@ -90,6 +91,8 @@ class Sequential(Model):
             inputs = self._stack[0].input
             if isinstance(inputs, KerasTensor):
                 self.build(inputs.shape)
+        elif self._stack and shape is not None:  # what it was built for, it is built for again
+            self.build(shape)
 
     @property
     def layers(self) -> list[Layer]:

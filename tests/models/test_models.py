@@ -461,3 +461,20 @@ def test_symbolic_tensors_have_no_values():
         iter(x)
     with pytest.raises(NotImplementedError, match="no call"):
         L.Layer()(X)
+
+
+def test_a_sequential_that_was_built_stays_built_as_it_changes():
+    model = keras.Sequential([L.Dense(3), L.Dense(1)])
+    model.build((None, 4))
+    model.pop()
+    assert model.output_shape == (None, 3)
+    model.add(L.Dense(7))
+    assert model.output_shape == (None, 7) and len(model.weights) == 4
+
+
+def test_several_outputs_of_a_layer_are_a_list():
+    lstm = L.LSTM(4, return_state=True)
+    lstm(keras.Input((None, 3)))
+    states = keras.Model(lstm.input, lstm.output[1:])
+    assert isinstance(lstm.output, list)
+    assert isinstance(states.predict(np.ones((2, 5, 3)), verbose=0), list)
