@@ -26,6 +26,9 @@ class Callback:
     ...         print(f"epoch {epoch} done")
     """
 
+    _at_rest: tuple[Any, ...] = ()
+    """Those of its hooks that do nothing as it is set: nobody need stop at each batch for them."""
+
     def __init__(self) -> None:
         self.params: dict[str, Any] | None = None
         self._model: Any = None
@@ -194,7 +197,7 @@ class CallbackList:
             names += ["on_batch_begin", "on_batch_end"]
         return any(
             c is not self._progress and any(
-                getattr(type(c), n, None) is not getattr(Callback, n)
+                getattr(type(c), n, None) not in (getattr(Callback, n), *getattr(c, "_at_rest", ()))
                 or n in getattr(c, "__dict__", ())
                 for n in names
             )

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from kerasish.callbacks.base import Callback
@@ -13,7 +14,38 @@ from kerasish.callbacks.monitoring import _Monitor
 from kerasish.errors import InvalidArgument
 
 
-class ModelCheckpoint(_Monitor):
+class _Saves:
+    """What saves after epochs, or every so many batches: `_save(epoch, batch, logs)`."""
+
+    _save: Callable[[int, int | None, Any], None]
+
+    def _set_frequency(self, save_freq: Any) -> None:
+        if save_freq != "epoch" and not isinstance(save_freq, int):
+            raise InvalidArgument(f"save_freq is 'epoch' or a number of batches, got {save_freq!r}")
+        self.save_freq = save_freq
+        self._epoch = self._unsaved = 0
+        self._last = -1
+        if save_freq == "epoch":
+            self._at_rest = (_Saves.on_train_batch_end,)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch, self._last = epoch, -1
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(epoch, None, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.save_freq == "epoch":
+            return
+        self._unsaved += batch - self._last  # several, with steps_per_execution
+        self._last = batch
+        if self._unsaved >= self.save_freq:
+            self._unsaved = 0
+            self._save(self._epoch, batch, logs)
+
+
+class ModelCheckpoint(_Saves, _Monitor):
     """Saves the model or its weights after epochs (or every so many batches).
 
     Args:
@@ -49,34 +81,14 @@ class ModelCheckpoint(_Monitor):
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        if save_freq != "epoch" and not isinstance(save_freq, int):
-            raise InvalidArgument(f"save_freq is 'epoch' or a number of batches, got {save_freq!r}")
-        self.save_freq = save_freq
+        self._set_frequency(save_freq)
         self.best = initial_value_threshold
-        self._epoch = self._seen = 0
-        ending = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(ending):
+        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        if not self.filepath.endswith(endings):
             raise InvalidArgument(
                 f"ModelCheckpoint(save_weights_only={save_weights_only}) needs a path ending in "
-                f"{ending}, got {self.filepath!r}."
+                f"{endings[0]}, got {self.filepath!r}."
             )
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self.save_freq == "epoch":
-            self._save(epoch, None, logs)
-
-    def set_params(self, params: Any) -> None:
-        super().set_params(params)
-        if self.save_freq != "epoch":
-            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
-
-    def _count_batch(self, batch: int, logs: Any = None) -> None:
-        self._seen += 1
-        if self._seen % self.save_freq == 0:
-            self._save(self._epoch, batch, logs)
 
     def _save(self, epoch: int, batch: int | None, logs: Any) -> None:
         logs = logs or {}
@@ -112,7 +124,7 @@ class ModelCheckpoint(_Monitor):
             print(f"\nEpoch {epoch + 1}: finished saving model to {path}")
 
 
-class BackupAndRestore(Callback):
+class BackupAndRestore(_Saves, Callback):
     """Lets an interrupted `fit` go on where it was: weights, optimizer, epoch.
 
     Args:
@@ -141,15 +153,10 @@ class BackupAndRestore(Callback):
         super().__init__()
         if not os.fspath(backup_dir):
             raise InvalidArgument("BackupAndRestore needs a folder.")
-        if save_freq != "epoch" and not isinstance(save_freq, int):
-            raise InvalidArgument(f"save_freq is 'epoch' or a number of batches, got {save_freq!r}")
+        self._set_frequency(save_freq)
         self.backup_dir = pathlib.Path(os.fspath(backup_dir))
-        self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
-        self._epoch = 0
-        if isinstance(save_freq, int):
-            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
 
     @property
     def _weights(self) -> pathlib.Path:
@@ -167,24 +174,13 @@ class BackupAndRestore(Callback):
             told = json.loads(self._meta.read_text())
             self.model._initial_epoch = int(told["epoch"])
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self.save_freq == "epoch":
-            self._save(epoch + 1)
-
-    def _count_batch(self, batch: int, logs: Any = None) -> None:
-        if (batch + 1) % self.save_freq == 0:
-            self._save(self._epoch)
-
-    def _save(self, epoch: int) -> None:
+    def _save(self, epoch: int, batch: int | None, logs: Any) -> None:
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         if self.double_checkpoint and self._weights.exists():
             shutil.copy(self._weights, self.backup_dir / "previous.weights.h5")
         self.model.save_weights(self._weights, overwrite=True)
         temporary = self._meta.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"epoch": epoch}))
+        temporary.write_text(json.dumps({"epoch": epoch + (batch is None)}))
         os.replace(temporary, self._meta)
 
     def on_train_end(self, logs: Any = None) -> None:

@@ -16,7 +16,12 @@ class _Monitor(Callback):
 
     def _set_monitor(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
-            raise InvalidArgument(f"mode must be 'auto', 'min' or 'max', got {mode!r}.")
+            warnings.warn(
+                f"{type(self).__name__}: mode is 'auto', 'min' or 'max', got {mode!r}. Going on "
+                "with 'auto'.",
+                stacklevel=3,
+            )
+            mode = "auto"
         self.monitor = monitor
         self.mode = mode
         self.min_delta = abs(min_delta)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasish import backends
 from kerasish.callbacks.base import Callback
 from kerasish.errors import InvalidArgument
 
@@ -78,9 +79,10 @@ class LearningRateScheduler(Callback):
             new = self.schedule(epoch, rate)
         except TypeError:  # a function of the epoch alone
             new = self.schedule(epoch)
-        if not isinstance(new, float | np.floating):
+        given, new = new, np.asarray(backends.to_host(new))
+        if new.ndim or new.dtype.kind != "f":
             raise InvalidArgument(
-                f"The schedule of LearningRateScheduler must return a float, got {new!r}."
+                f"The schedule of LearningRateScheduler must return a float, got {given!r}."
             )
         self.model.optimizer.learning_rate = float(new)
         if self.verbose:

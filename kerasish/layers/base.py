@@ -796,8 +796,9 @@ class Layer(Operation):
         if f"{self.name!r}" in message:
             return
         got = ", ".join(f"{k}={_describe_all(v)}" for k, v in tensors.items())
+        told = f", called with {got}" if got else ""
         error.args = (
-            f"{message}\nIn layer {self.name!r} ({type(self).__name__}), called with {got}.",
+            f"{message}\nIn layer {self.name!r} ({type(self).__name__}){told}.",
             *error.args[1:],
         )
 

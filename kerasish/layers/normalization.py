@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import constraints, initializers, ops, regularizers
+from kerasish.backends import state
 from kerasish.errors import DTypeError, InvalidArgument, ShapeError
 from kerasish.layers.base import Layer
 from kerasish.layers.core import Wrapper
@@ -48,6 +49,15 @@ class _Affine(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
+
+
+def _size_of_axis(layer: Any, shape: Any) -> int:
+    if not -len(shape) <= layer.axis < len(shape) or shape[layer.axis] is None:
+        raise ShapeError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) needs inputs with a known size on axis "
+            f"{layer.axis}, got {tuple(shape)}."
+        )
+    return shape[layer.axis]
 
 
 def _value(variable: Any, dtype: str | None = None) -> Any:
@@ -110,12 +120,7 @@ class BatchNormalization(_Affine):
         self.synchronized = synchronized
 
     def build(self, input_shape: Any) -> None:
-        size = input_shape[self.axis]
-        if size is None:
-            raise ShapeError(
-                f"Layer {self.name!r}: the size of axis {self.axis} of {tuple(input_shape)} must "
-                "be known."
-            )
+        size = _size_of_axis(self, input_shape)
         self._add_affine((size,))
         for name, initializer in (
             ("moving_mean", self.moving_mean_initializer),
@@ -345,9 +350,7 @@ class GroupNormalization(_Affine):
                          gamma_regularizer, beta_constraint, gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
-        size = input_shape[self.axis]
-        if size is None:
-            raise ShapeError(f"Layer {self.name!r}: axis {self.axis} must have a known size.")
+        size = _size_of_axis(self, input_shape)
         if self.groups == -1:
             self.groups = size
         if size < self.groups or size % self.groups:
@@ -453,20 +456,28 @@ class SpectralNormalization(Wrapper):
         )
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        if training:
-            self._normalize()
-        return self.layer(inputs)
+        if not training:
+            return self.layer(inputs)
+        # A copy: gradients still need the kernel as it was when the variable is overwritten.
+        kernel, u = self._normalized(ops.copy(self._kernel.value))
+        # The layer reads the new kernel as a function of the old: gradients pass the division.
+        with state.Frame([(self._kernel, kernel)]) as frame:
+            outputs = self.layer(inputs)
+        state.commit(frame.changes)
+        self._kernel.assign(kernel)
+        self.vector_u.assign(u)
+        return outputs
 
-    def _normalize(self) -> None:
-        w = ops.reshape(self._kernel.value, (-1, self._shape[-1]))
+    def _normalized(self, kernel: Any) -> tuple[Any, Any]:
+        """The kernel divided by its largest singular value, and the vector that told it."""
+        w = ops.reshape(kernel, (-1, self._shape[-1]))
         u = self.vector_u.value
         for _ in range(self.power_iterations):
             v = _unit(ops.matmul(u, ops.transpose(w)))
             u = _unit(ops.matmul(v, w))
         u, v = ops.stop_gradient(u), ops.stop_gradient(v)
         sigma = ops.matmul(ops.matmul(v, w), ops.transpose(u))
-        self.vector_u.assign(u)
-        self._kernel.assign(ops.reshape(ops.divide(self._kernel.value, sigma), self._shape))
+        return ops.reshape(ops.divide(kernel, sigma), self._shape), u
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.layer.compute_output_shape(input_shape)

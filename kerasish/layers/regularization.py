@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 from kerasish import config, ops, random, regularizers
@@ -18,7 +19,7 @@ class _Noise(Layer):
 
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
+        if not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
             raise InvalidArgument(
                 f"{type(self).__name__} needs a rate between 0 and 1, got {rate!r}."
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,12 @@ def _smoothed(y_true: Any, amount: Any, classes: Any) -> Any:
 def _check_one_hot(name: str, y_true: Any, y_pred: Any, axis: int) -> None:
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
     if len(true) == len(pred) and (true[axis] == pred[axis] or None in (true[axis], pred[axis])):
+        if pred[axis] == 1:
+            warnings.warn(
+                f"{name} of a single class is 0 whatever is predicted, as for the predictions of "
+                f"shape {pred}. For two classes use binary_crossentropy.",
+                stacklevel=2,
+            )
         return
     raise ShapeError(
         f"{name} needs one-hot labels of the shape of the predictions, {pred}; got y_true of shape "

@@ -211,7 +211,14 @@ class Model(Trainer, Layer):
         for i, (spec, x) in enumerate(zip(specs, flat, strict=True)):
             if x is None:
                 continue
-            rank, want = len(x.shape), spec.shape
+            want = spec.shape
+            try:
+                rank = len(x.shape)
+            except AttributeError:
+                raise InvalidArgument(
+                    f"Model {self.name!r}: input {self._input_names[i]!r} is a tensor of shape "
+                    f"{want}, got {x!r} of type {type(x).__name__}. Give an array."
+                ) from None
             if rank == len(want) + 1 and x.shape[-1] == 1:
                 flat[i] = x = x[..., 0] if spec.dtype == "string" else _op("squeeze")(x, -1)
             elif rank == len(want) - 1 and want[-1] == 1:
@@ -222,9 +229,11 @@ class Model(Trainer, Layer):
                 w is not None and g is not None and w != g
                 for w, g in zip(want[1:], x.shape[1:], strict=True)
             ):
+                alone = rank == len(want) - 1
+                hint = " The first axis is the batch: give x[None] for one sample." if alone else ""
                 raise ShapeError(
                     f"Model {self.name!r}: input {self._input_names[i]!r} has shape {want}, got "
-                    f"{tuple(x.shape)}. The first axis is the batch: give x[None] for one sample."
+                    f"{tuple(x.shape)}.{hint}"
                 )
             if not isinstance(x, KerasTensor) and spec.dtype != "string" and (
                 active.dtype_of(x) != spec.dtype

@@ -202,6 +202,10 @@ class Sequential(Model):
     def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
         if isinstance(config, list):
             config = {"layers": config}
+        if "layers" not in config:
+            raise InvalidArgument(
+                f"The config of a Sequential has a list of layers, got the keys {sorted(config)}."
+            )
         model = cls(name=config.get("name"))
         for entry in config["layers"]:
             if "module" not in entry:

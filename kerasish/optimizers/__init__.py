@@ -75,4 +75,4 @@ def get(identifier: Any) -> Any:
         return deserialize(identifier)
     if isinstance(identifier, str) and identifier.lower() in _BY_NAME:
         identifier = identifier.lower()
-    return serialization.lookup(identifier, _BY_NAME, "an optimizer")
+    return serialization.lookup(identifier, _BY_NAME, "optimizer")

@@ -483,6 +483,8 @@ def lookup(
         return identifier()
     if callable(identifier) or hasattr(identifier, "get_config"):
         return identifier
+    article = "an" if what[0] in "aeiou" else "a"
     raise InvalidArgument(
-        f"Cannot read {identifier!r} as {what}: give a name, a config, or the object itself."
+        f"Cannot read {identifier!r} as {article} {what}: give a name, a config, or the object "
+        "itself."
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import numbers
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -108,6 +110,16 @@ def standard(x: Any) -> Any:
     return x
 
 
+def whole(name: str, value: Any, least: int) -> int:
+    """An argument that counts something."""
+    try:
+        if (count := operator.index(value)) >= least:
+            return count
+    except TypeError:
+        pass
+    raise InvalidArgument(f"{name} must be an integer of at least {least}, got {value!r}.")
+
+
 class ArrayData:
     """In-memory arrays, read batch by batch and never copied whole."""
 
@@ -118,9 +130,7 @@ class ArrayData:
         self.data = pack(*(to_arrays(part) for part in (x, y, sample_weight)))
         leaves = [a for a in tree.flatten(self.data) if a is not None]
         self.size = _common_length(self.data, leaves)
-        self.batch_size = 32 if batch_size is None else int(batch_size)
-        if self.batch_size < 1:
-            raise InvalidArgument(f"batch_size must be at least 1, got {batch_size}.")
+        self.batch_size = 32 if batch_size is None else whole("batch_size", batch_size, 1)
         self.shuffle = shuffle
         self.class_weight = class_weight
         self._check_kinds(leaves)
@@ -249,6 +259,13 @@ def _weigh(batch: tuple[Any, ...], class_weight: dict[int, float] | None) -> tup
 
 def class_weights_of(y: Any, class_weight: dict[int, float]) -> np.ndarray:
     """The weight of each sample's class."""
+    if not isinstance(class_weight, dict) or not all(
+        isinstance(label, int | float | np.number) for label in class_weight
+    ):
+        raise InvalidArgument(
+            "class_weight is a dict from the number of a class to its weight, like {0: 1.0, "
+            f"1: 5.0}}; got {class_weight!r}."
+        )
     leaves = tree.flatten(y)
     if len(leaves) != 1:
         raise InvalidArgument(
@@ -285,10 +302,17 @@ class StreamData:
         self.batch_size = None
         self._running: Any = None
         self._first: list[Any] = []
+        self._begun = False
+
+    def rewind(self) -> None:
+        """Begins anew, where that can be done: the same batches are measured each time."""
+        if self.restart is not None:
+            self._running, self._first = None, []
 
     def peek(self) -> Any:
         """The first batch, which stays to be read."""
         if not self._first:
+            self._begin()
             iterator = self._iterator(0)
             try:
                 self._first.append(next(iterator))
@@ -304,6 +328,7 @@ class StreamData:
 
     def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[Any]:
         step, ended = 0, object()
+        self._begin()
         goes_on = self._running is not None and self.restart is not None
         while limit is None or step < limit:
             batch = self._first.pop() if self._first else next(self._iterator(epoch), ended)
@@ -317,8 +342,15 @@ class StreamData:
             yield _weigh(self._to_batch(batch), self.class_weight)
         if limit is not None and limit == self._length:
             self._running = None
-        if self._running is None and hasattr(self.source, "on_epoch_end"):
+        self._begun = False
+        if hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
+
+    def _begin(self) -> None:
+        """Tells a `PyDataset` of the epoch, before its first batch is made."""
+        if not self._begun and hasattr(self.source, "on_epoch_begin"):
+            self.source.on_epoch_begin()
+        self._begun = True
 
     def _to_batch(self, batch: Any) -> Any:
         parts = batch if isinstance(batch, tuple | list) else (batch,)
@@ -360,7 +392,10 @@ def make(
     steps: int | None = None, shuffle: Any = False, class_weight: Any = None,
 ) -> ArrayData | StreamData:  # fmt: skip
     """The right reader for what `fit`, `evaluate` or `predict` was given."""
-    if isinstance(x, ArrayData | StreamData):
+    if isinstance(x, ArrayData):
+        return x
+    if isinstance(x, StreamData):
+        x.rewind()
         return x
     if is_stream(x):
         for name, value in (("y", y), ("sample_weight", sample_weight)):
@@ -401,10 +436,10 @@ def split(arrays: Any, fraction: float) -> tuple[Any, Any]:
     """The arrays without, and with only, their last `fraction`."""
     leaves = [a for a in tree.flatten(arrays) if a is not None]
     size = _common_length((arrays,), leaves)
-    if not 0 < fraction < 1:
+    if not isinstance(fraction, numbers.Real) or not 0 < fraction < 1:
         raise InvalidArgument(
             f"validation_split is the part of the samples to validate with, between 0 and 1, got "
-            f"{fraction}."
+            f"{fraction!r}."
         )
     at = int(math.floor(size * (1.0 - fraction)))
     if at == 0 or at == size:

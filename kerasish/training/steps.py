@@ -93,24 +93,33 @@ class Steps:
         from kerasish.training.objectives import CompileMetrics, Objective
 
         optimizer = optimizers.get(optimizer)
+        steps_per_execution = int(steps_per_execution)
         if isinstance(loss, str):
             losses_module.get(loss)
+        if run_eagerly and jit_compile is True:
+            warnings.warn(
+                "Steps that run eagerly are not compiled: jit_compile=True has no effect beside "
+                "run_eagerly=True.",
+                stacklevel=2,
+            )
+            jit_compile = False
         if auto_scale_loss and optimizer is not None and self.compute_dtype == "float16" and not (
             isinstance(optimizer, optimizers.LossScaleOptimizer)
         ):
             optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
-        self.optimizer = optimizer
-        self.loss = loss
-        self.auto_scale_loss = auto_scale_loss
-        self.run_eagerly = bool(run_eagerly)
-        self.steps_per_execution = int(steps_per_execution)
-        self.jit_compile = jit_compile
         names = getattr(self, "_output_names", None)
-        self._objective = Objective(loss, loss_weights, names) if loss is not None else None
-        self._measures = (
-            CompileMetrics(metrics, weighted_metrics, names, self._objective)
+        objective = Objective(loss, loss_weights, names) if loss is not None else None
+        measures = (
+            CompileMetrics(metrics, weighted_metrics, names, objective)
             if metrics or weighted_metrics else None
         )
+        # Nothing is refused from here on: a call that fails leaves the model as it was.
+        self.optimizer, self.loss = optimizer, loss
+        self._objective, self._measures = objective, measures
+        self.auto_scale_loss = auto_scale_loss
+        self.run_eagerly = bool(run_eagerly)
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile
         self._loss_tracker = metrics_module.Mean(name="loss")
         self._forget_compiled()
         self.stop_training = False

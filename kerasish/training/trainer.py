@@ -70,7 +70,9 @@ class Trainer(Steps):
         self._check_compiled("fit")
         if self.optimizer is None and type(self).train_step is Trainer.train_step:
             raise StateError(f"Model {self.name!r} has no optimizer: compile(optimizer=...).")
-        epochs = _limited(epochs, config.max_epochs())
+        epochs = _limited(data_module.whole("epochs", epochs, 0), config.max_epochs())
+        if steps_per_epoch is not None:
+            data_module.whole("steps_per_epoch", steps_per_epoch, 1)
         if validation_split and validation_data is None:
             if data_module.is_stream(x):
                 raise InvalidArgument(

@@ -68,7 +68,6 @@ class PyDataset:
         def epoch(number: int) -> Iterator[Any]:
             from kerasish.random import shuffle_indices
 
-            self.on_epoch_begin()
             order: Any = _naturals() if count is None else range(count)
             if count is not None and shuffle:
                 order = shuffle_indices(count, number).tolist()

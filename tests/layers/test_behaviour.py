@@ -24,6 +24,32 @@ def host(x):
     return np.asarray(backends.to_host(x))
 
 
+def test_spectral_normalization_is_differentiated(backend):
+    layer = L.SpectralNormalization(L.Dense(3, use_bias=False))
+    layer.build((None, 4))
+    kernel = layer.layer.kernel
+    at = rng.standard_normal((4, 3)).astype("float32")
+    u0 = layer.vector_u.numpy()
+
+    def by_hand(w):  # with the vectors of the first kernel, which count as constants
+        return float(np.sum((X[0] @ (w / (v @ w @ u)))[:, 0] ** 2))
+
+    v = at.astype("float64") @ u0[0]
+    v /= np.linalg.norm(v)
+    u = v @ at
+    u /= np.linalg.norm(u)
+    kernel.assign(at)
+    layer.vector_u.assign(u0)
+    value, (gradient,) = keras.value_and_grad(
+        lambda: ops.sum(layer(X[0], training=True)[:, 0] ** 2), [kernel]
+    )
+    steps = np.eye(12).reshape(12, 4, 3) * 1e-5
+    expected = [(by_hand(at + s) - by_hand(at - s)) / 2e-5 for s in steps]
+    np.testing.assert_allclose(float(host(value)), by_hand(at), rtol=1e-5)
+    np.testing.assert_allclose(host(gradient).ravel(), expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(kernel.numpy(), at / (v @ at @ u), rtol=1e-4, atol=1e-6)
+
+
 class Scale(L.Layer):
     """Unregistered, with a lambda in it."""
 

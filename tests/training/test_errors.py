@@ -119,3 +119,53 @@ def test_gradient_rule_missing():
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     with pytest.raises(errors.GradientError, match="gradient"):
         model.fit(X[:4], Y[:4], verbose=0)
+
+
+@pytest.mark.parametrize("wrong, match", [
+    ({"epochs": "3"}, "epochs must be an integer of at least 0, got '3'"),
+    ({"epochs": 2.0}, "epochs must be an integer"),
+    ({"batch_size": "8"}, "batch_size must be an integer of at least 1, got '8'"),
+    ({"batch_size": 2.5}, "batch_size"),
+    ({"batch_size": 0}, "batch_size"),
+    ({"steps_per_epoch": 0}, "steps_per_epoch"),
+    ({"validation_split": "a"}, "validation_split is the part"),
+    ({"validation_split": -0.1}, "validation_split is the part"),
+    ({"class_weight": [1.0, 2.0, 3.0]}, "class_weight is a dict"),
+    ({"class_weight": {"cat": 1.0}}, "class_weight is a dict"),
+])
+def test_counts_and_weights_of_fit(wrong, match):
+    model = classifier()
+    unchanged(model, lambda: model.fit(X, Y, verbose=0, **wrong), ValueError, match)
+
+
+def test_a_compile_that_fails_changes_nothing():
+    model = classifier()
+    optimizer, loss = model.optimizer, model.loss
+    for wrong in ({"loss": "nope"}, {"optimizer": "nope"}, {"steps_per_execution": "many"}):
+        with pytest.raises(ValueError):
+            model.compile(**{"optimizer": "sgd", "loss": "mse", **wrong})
+    assert model.optimizer is optimizer and model.loss is loss
+    with pytest.warns(UserWarning, match="jit_compile"):
+        model.compile("sgd", model.loss, run_eagerly=True, jit_compile=True)
+    assert model.jit_compile is False
+
+
+def test_what_is_no_tensor(backend):
+    model = classifier()
+    with pytest.raises(ValueError, match=r"'net': input .* of shape \(None, 4\), got 'x'"):
+        model("x")
+    with pytest.raises(ValueError, match=r"got \(20, 2\)\.$"):  # and nothing of one sample
+        model(X[:, :2])
+    with pytest.raises(ValueError, match=r"got \(4,\).*x\[None\]"):
+        model(X[0])
+    with pytest.raises(ValueError, match="no axis|axis 5, got"):
+        L.BatchNormalization(axis=5)(X)
+    with pytest.raises(ValueError, match="Dropout needs a rate"):
+        L.Dropout("half")
+
+
+def test_cross_entropy_of_one_class_is_told(backend):
+    model = classifier(1)
+    model.compile("sgd", "categorical_crossentropy")
+    with pytest.warns(UserWarning, match="single class.*binary_crossentropy"):
+        model.fit(X, np.ones((20, 1)), verbose=0)

@@ -355,6 +355,68 @@ def test_epochs_shorter_than_the_data_go_on_where_one_ended(backend, size, steps
     np.testing.assert_allclose(logs["val_loss"], [0.5] * 4, rtol=1e-6)
 
 
+class Pairs(keras.utils.PyDataset):
+    """0, 1, ... 5, one by one."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = ""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        return np.ones((1, 1), "float32"), np.full((1, 1), index, "float32")
+
+    def on_epoch_begin(self):
+        self.told += "b"
+
+    def on_epoch_end(self):
+        self.told += "e"
+
+
+def loader():
+    torch = pytest.importorskip("torch")
+    y = torch.arange(6.0)[:, None]
+    return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(6, 1), y))
+
+
+def pipeline(*methods):
+    tf = pytest.importorskip("tensorflow")
+    data = tf.data.Dataset.from_tensor_slices((tf.ones((6, 1)), tf.range(6.0)[:, None])).batch(1)
+    for method in methods:
+        data = data.filter(lambda x, y: True) if method == "filter" else getattr(data, method)()
+    return data
+
+
+@pytest.mark.parametrize("make", [
+    Pairs, loader, pipeline, lambda: pipeline("repeat"), lambda: pipeline("filter"),
+], ids=["dataset", "loader", "tf.data", "repeat", "filter"])  # fmt: skip
+def test_streams_go_on_where_an_epoch_ended_and_validation_begins_anew(backend, make):
+    model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.0), "mae")
+    logs = model.fit(
+        make(), steps_per_epoch=2, epochs=4, shuffle=False, verbose=0,
+        validation_data=make(), validation_steps=2,
+    ).history
+    np.testing.assert_allclose(logs["loss"], [0.5, 2.5, 4.5, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(logs["val_loss"], [0.5] * 4, rtol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [None, 2, 4])
+def test_data_sets_are_told_of_each_epoch(steps):
+    data, validation = Pairs(), Pairs()
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    options = {"steps_per_epoch": steps, "epochs": 3, "verbose": 0}
+    if steps == 4:
+        with pytest.warns(UserWarning, match="of 4 steps"):
+            model.fit(data, validation_data=validation, **options)
+    else:
+        model.fit(data, validation_data=validation, **options)
+    assert data.told == validation.told == "be" * 3
+
+
 def test_shuffled_epochs_shorter_than_the_data_see_every_sample():
     model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
     model.compile(keras.optimizers.SGD(0.0), "mae")
