@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, dtypes
-from kerasish.core import variable
+from kerasish.backends.state import local
 from kerasish.errors import InvalidArgument, NotDefined, ShapeError
 from kerasish.random import host
 from kerasish.random.seed import SeedGenerator, check_seed
@@ -34,7 +34,8 @@ class Initializer:
         dtype = dtypes.standardize(dtype)
         values = self._values(shape, dtype).astype(dtypes.numpy_dtype(dtype), copy=False)
         # A variable takes the host's array as it is; others ask for a tensor of their engine.
-        return values if variable.drawing_for is not None else backends.active.convert(values)
+        for_variable = local.here.drawing_for is not None
+        return values if for_variable else backends.active.convert(values)
 
     def _values(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         raise NotDefined(f"{type(self).__name__} defines no __call__(shape, dtype=None).")
@@ -242,8 +243,8 @@ class RandomInitializer(Initializer):
 
     def _generator(self) -> np.random.Generator:
         if self.seed is None:
-            if variable.drawing_for:
-                return host.generator(f"initializer/{variable.drawing_for}")
+            if path := local.here.drawing_for:
+                return host.generator(f"initializer/{path}")
             if "_drawn" not in self.__dict__:
                 self._drawn = int(host.generator("initializer/").integers(2**63))
             return host.seeded(self._drawn)

@@ -1,5 +1,8 @@
 """The switch: one process-wide active adapter, loaded when first used.
 
+`backends.active` is that adapter, or the one that the asking thread has put in its place for the
+length of a block (`using`): shape inference runs on the symbolic adapter so.
+
 An adapter is a few modules of plain functions. `Adapter.table` maps the name of an op to the
 engine's own implementation, or, where the engine has none, to the op's body in `kerasish.ops`.
 """
@@ -145,8 +148,10 @@ def _known_dtypes(native_dtype: Callable[[str], Any], names: Iterable[str]) -> I
 
 def _adopt(variable: Any) -> Any:
     """Moves a variable's value to the active backend through the host, bit for bit."""
-    if state.current is not None:
-        state.current.moved(variable)
+    here = state.local.here
+    active = here.active
+    if here.frame is not None:
+        here.frame.moved(variable)
     value = variable._home.to_host(variable._value)
     variable._value = active.variable(value, variable.dtype, variable.trainable, variable)
     variable._home = active
@@ -162,10 +167,12 @@ class _Unloaded:
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        global active
-        if active is self:
-            active = load(self.name)
-        return getattr(active, attribute)
+        if state.engine is self:
+            state.activate(load(self.name))
+        here = state.local.here
+        if here.active is self:  # a block that began before it was loaded has ended
+            here.active = state.engine
+        return getattr(state.engine, attribute)
 
 
 _registry: dict[str, tuple[str, str, str]] = {
@@ -253,28 +260,27 @@ def load(name: str) -> Adapter:
         for area in AREAS
         if importlib.util.find_spec(f"{package}.{area}") is not None
     ] if hasattr(root, "__path__") else []
-    _loaded[name] = Adapter(name, modules or [root])
-    return _loaded[name]
+    return _loaded.setdefault(name, Adapter(name, modules or [root]))
 
 
 def switch(name: str) -> None:
     """Makes the named backend the active one."""
-    global active
-    if active.name == name:
+    here = state.local.here
+    if here.active.name == name:
         return
     if check_name(name) == "symbolic":
         raise InvalidArgument("The symbolic adapter infers shapes; it computes nothing.")
-    if state.tracing:
+    if here.tracing:
         raise StateError(
-            f"Cannot switch from {active.name} to {name} inside a compiled function. "
+            f"Cannot switch from {here.active.name} to {name} inside a compiled function. "
             "Switch before calling it, or set run_eagerly=True."
         )
-    active = load(name)
+    state.activate(load(name))
 
 
 def owner(x: Any) -> Adapter | None:
     """The adapter whose tensor `x` is, the active one first."""
-    for adapter in (active, *_loaded.values()):
+    for adapter in (state.local.here.active, *_loaded.values()):
         if not isinstance(adapter, _Unloaded) and adapter.owns(x):
             return adapter
     name = _LIBRARIES.get(type(x).__module__.partition(".")[0])
@@ -301,27 +307,31 @@ def to_host(x: Any) -> Any:
     return x if adapter is None else adapter.to_host(x)
 
 
-active: Any = _Unloaded(check_name(config._initial_backend()))
+class _Backends(ModuleType):
+    """This module, whose `active` is another one for each thread."""
+
+    active = property(lambda self: state.local.here.active)
+    real = property(lambda self: state.local.here.real)
 
 
-real: Any = None
-"""The engine behind a symbolic run (see `core.symbolic`); `None` outside one."""
+sys.modules[__name__].__class__ = _Backends
+state.activate(_Unloaded(check_name(config._initial_backend())))
 
 
 @contextlib.contextmanager
 def using(adapter: Any) -> Iterator[None]:
     """An adapter object as the active one for a block; for the library's own mechanisms."""
-    global active, real
-    before, real_before = active, real
+    here = state.local.here
+    before, real = here.active, here.real
     if adapter.name == "symbolic":
-        real = real or before
+        here.real = real or before
     elif before.name == "symbolic":
-        real = None
-    active = adapter
+        here.real = None
+    here.active = adapter
     try:
         yield
     finally:
-        active, real = before, real_before
+        here.active, here.real = before, real
 
 
 def graph_owner(leaves: Iterable[Any]) -> Adapter | None:
@@ -338,7 +348,8 @@ def graph_owner(leaves: Iterable[Any]) -> Adapter | None:
 
 def concrete() -> contextlib.AbstractContextManager[None]:
     """The real engine for a block, also inside a symbolic run."""
-    return using(real or active)
+    here = state.local.here
+    return using(here.real or here.active)
 
 
 def host() -> Adapter:

@@ -1,4 +1,8 @@
-"""How the values of variables are lent and given back: the one mechanism of functional state.
+"""What holds for each thread, and how the values of variables are lent and given back.
+
+`local.here` is what the thread that asks is in the middle of: another thread's gradients, traces,
+training flags and symbolic runs are none of its business. Only the choice of the engine is of the
+whole process.
 
 A `Frame` binds variables to other values (tracers, tape leaves, a caller's own arrays) for the
 length of a block. Inside it, assignments stay in the frame; on leaving, every variable is as it
@@ -8,14 +12,74 @@ and shape inference are all made of it.
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
-from kerasish import backends
+engine: Any = None
+"""The process-wide active adapter, or what stands for it until it is loaded."""
 
-current: Frame | None = None
-tracing = 0
-"""How many compiled functions are being traced now; the backend cannot be switched meanwhile."""
+_threads: weakref.WeakSet[Here] = weakref.WeakSet()
+_meeting = threading.Lock()
+
+
+class Here:
+    """What one thread is in the middle of."""
+
+    def __init__(self) -> None:
+        self.real: Any = None
+        """The engine behind a symbolic run (see `core.symbolic`); `None` outside one."""
+        self.frame: Frame | None = None
+        """The innermost open frame."""
+        self.tracing = 0
+        """How many compiled functions are being traced; the backend stays the same meanwhile."""
+        self.depth = 0
+        """How many calls of layers are open, one within another."""
+        self.training: Any = None
+        """The `training` flag of the innermost of them."""
+        self.autocast: str | None = None
+        """The dtype that float variables are read in, or `None` for their own."""
+        self.names: list[tuple[str, Any]] = []
+        """The open name scopes, each with whose it is."""
+        self.drawing_for: str | None = None
+        """The path of the variable that is being initialised."""
+        self.memory: int | None = None
+        """How many bytes the variables that are made may still take, or `None` for any number."""
+        self.stateless: list[Any] = []
+        """The open `StatelessScope`s."""
+        self.symbolic = 0
+        """How many `SymbolicScope`s are open."""
+        self.remat: list[Any] = []
+        """The open `RematScope`s."""
+        self.tapes = 0
+        """How many tapes of the NumPy backend are open, one within another."""
+        with _meeting:
+            self.active: Any = engine
+            """The adapter that ops go to: the engine, or another one for the length of a block."""
+            _threads.add(self)
+
+
+class _Local(threading.local):
+    def __init__(self) -> None:
+        self.here = Here()
+
+
+local = _Local()
+
+
+def activate(adapter: Any) -> None:
+    """Makes an adapter the engine of all threads."""
+    global engine
+    with _meeting:
+        before, engine = engine, adapter
+        for here in _threads:
+            if here.active is before:
+                here.active = adapter
+
+
+lending = threading.RLock()
+"""Held while a frame is open: the values of variables are lent to one thread at a time."""
 
 
 class Frame:
@@ -31,9 +95,10 @@ class Frame:
         self._outer: Frame | None = None
 
     def __enter__(self) -> Frame:
-        global current
-        self._outer, current = current, self
-        home = backends.active
+        lending.acquire()
+        here = local.here
+        self._outer, here.frame = here.frame, self
+        home = here.active
         before = self._before
         for variable, value in self.bindings:
             if id(variable) not in before:
@@ -52,18 +117,18 @@ class Frame:
     def write(self, variable: Any, value: Any) -> None:
         self._keep(variable)
         self.written[id(variable)] = variable
-        variable._value, variable._home = value, backends.active
+        variable._value, variable._home = value, local.here.active
 
     def values(self) -> list[Any]:
         """The present values of the bound variables, in the order of the bindings."""
         return [variable._value for variable, _ in self.bindings]
 
     def __exit__(self, *exc: Any) -> None:
-        global current
-        current = self._outer
+        local.here.frame = self._outer
         self.changes = {v: v._value for v in self.written.values()}
         for variable, value, home in self._before.values():
             variable._value, variable._home = value, home
+        lending.release()
 
 
 def commit(changes: dict[Any, Any]) -> None:

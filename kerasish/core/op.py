@@ -17,6 +17,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from kerasish import backends, dtypes
+from kerasish.backends.state import local
 from kerasish.errors import (
     BackendError,
     DTypeError,
@@ -373,7 +374,7 @@ def _positional(
         return raise_explained(error, name, [*zip(names, values, strict=True)])
 
     lists_of = [i for group in lists.values() for i in group]
-    scope = {"backends": backends, "complete": complete, "defaults": defaults, "slow": slow,
+    scope = {"local": local, "complete": complete, "defaults": defaults, "slow": slow,
              "recover": recover,
              **{f"taken{i}": taken for i, taken, _ in others},
              **{f"inner{i}": _inner(taken, many) for i, taken, many in others}}  # fmt: skip
@@ -453,7 +454,7 @@ def _source(name: str, required: int, count: int, checks: list[str], scalars: bo
     if checks:
         lines += [
             f"    {''.join(f'a{i}, ' for i in range(count))} = full",
-            "    active = backends.active",
+            "    active = local.here.active",
             "    native = active.native",
         ]
     if scalars:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from kerasish import backends
+from kerasish.backends.state import local
 from kerasish.errors import InvalidArgument
 
 _MODES = ("full", "activations", "larger_than", "list_of_layers", None)
-_scopes: list[RematScope] = []
 
 
 class RematScope:
@@ -39,16 +39,17 @@ class RematScope:
         self.layer_names = layer_names or []
 
     def __enter__(self) -> RematScope:
-        _scopes.append(self)
+        local.here.remat.append(self)
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        _scopes.pop()
+        local.here.remat.pop()
 
 
 def current() -> RematScope | None:
     """The innermost open scope."""
-    return _scopes[-1] if _scopes else None
+    scopes = local.here.remat
+    return scopes[-1] if scopes else None
 
 
 def remat(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,47 +8,41 @@ from typing import Any
 
 from kerasish import backends
 from kerasish.backends import state
+from kerasish.backends.state import local
 from kerasish.errors import InvalidArgument, UnsafeFile
 
-autocast: str | None = None
-"""The dtype that float variables are read in, or `None` for their own."""
-
-memory: int | None = None
-"""How many bytes the variables that are made now may still take, or `None` for any number."""
-
-_names: list[tuple[str, Any]] = []
 _uids: dict[str, int] = {}
 
 
 @contextlib.contextmanager
 def autocast_scope(dtype: str | None) -> Iterator[None]:
     """Float variables read as `dtype` for the length of a block."""
-    global autocast
-    before, autocast = autocast, dtype
+    here = local.here
+    before, here.autocast = here.autocast, dtype
     try:
         yield
     finally:
-        autocast = before
+        here.autocast = before
 
 
 @contextlib.contextmanager
 def memory_scope(limit: int) -> Iterator[None]:
     """Variables made in the block take no more than `limit` bytes."""
-    global memory
-    before, memory = memory, limit
+    here = local.here
+    before, here.memory = here.memory, limit
     try:
         yield
     finally:
-        memory = before
+        here.memory = before
 
 
 def take_memory(path: str, size: int) -> None:
     """Counts a variable that is about to be made."""
-    global memory
-    if memory is None:
+    here = local.here
+    if here.memory is None:
         return
-    memory -= size
-    if memory < 0:
+    here.memory -= size
+    if here.memory < 0:
         raise UnsafeFile(
             f"The config makes {path!r} and with it more weights than the file can hold. The file "
             "is damaged or malicious."
@@ -76,24 +70,25 @@ class name_scope:
 
     def __enter__(self) -> name_scope:
         # Whoever opens its own scope again is already in it.
-        self._opened = self.caller is None or not _names or _names[-1][1] is not self.caller
+        names = local.here.names
+        self._opened = self.caller is None or not names or names[-1][1] is not self.caller
         if self._opened:
-            _names.append((self.name, self.caller))
+            names.append((self.name, self.caller))
         return self
 
     def __exit__(self, *exc: Any) -> None:
         if self._opened:
-            _names.pop()
+            local.here.names.pop()
 
 
 def current_path() -> str:
     """The joined names of the scopes around the caller."""
-    return "/".join(name for name, _ in _names)
+    return "/".join(name for name, _ in local.here.names)
 
 
 def callers() -> list[Any]:
     """The objects whose scopes are open, outer ones first."""
-    return [caller for _, caller in _names if caller is not None]
+    return [caller for _, caller in local.here.names if caller is not None]
 
 
 def get_uid(prefix: str = "") -> int:
@@ -141,9 +136,6 @@ def device(device_name: str) -> Iterator[None]:
         yield
 
 
-_stateless: list[StatelessScope] = []
-
-
 class StatelessScope:
     """Reads and writes of variables go to a mapping instead, for the length of a `with` block.
 
@@ -188,11 +180,11 @@ class StatelessScope:
 
     def __enter__(self) -> StatelessScope:
         self._frame.__enter__()
-        _stateless.append(self)
+        local.here.stateless.append(self)
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        _stateless.pop()
+        local.here.stateless.pop()
         self._final = {id(v): v._value for v, _ in self._bindings}
         self._final.update((i, v._value) for i, v in self._frame.written.items())
         self._frame.__exit__(*exc)
@@ -208,7 +200,7 @@ class StatelessScope:
 
     def get_current_value(self, variable: Any) -> Any:
         """The value that the scope holds for a variable, or `None` where it holds none."""
-        if self in _stateless:
+        if self in local.here.stateless:
             inside = {id(v) for v, _ in self._bindings} | self._frame.written.keys()
             return variable._value if id(variable) in inside else None
         return self._final.get(id(variable))
@@ -216,15 +208,13 @@ class StatelessScope:
 
 def in_stateless_scope() -> bool:
     """Whether a `StatelessScope` is open."""
-    return bool(_stateless)
+    return bool(local.here.stateless)
 
 
 def get_stateless_scope() -> StatelessScope | None:
     """The innermost open `StatelessScope`, or `None`."""
-    return _stateless[-1] if _stateless else None
-
-
-_symbolic = 0
+    scopes = local.here.stateless
+    return scopes[-1] if scopes else None
 
 
 class SymbolicScope:
@@ -238,15 +228,13 @@ class SymbolicScope:
     """
 
     def __enter__(self) -> SymbolicScope:
-        global _symbolic
-        _symbolic += 1
+        local.here.symbolic += 1
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        global _symbolic
-        _symbolic -= 1
+        local.here.symbolic -= 1
 
 
 def in_symbolic_scope() -> bool:
     """Whether a `SymbolicScope` is open."""
-    return _symbolic > 0
+    return local.here.symbolic > 0

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from kerasish import backends, dtypes
-from kerasish.backends import state
+from kerasish.backends.state import local
 from kerasish.core import operators, scope
 from kerasish.errors import InvalidArgument, ShapeError
 
@@ -122,10 +123,11 @@ class Variable:
     @property
     def value(self) -> Any:
         """The active engine's tensor; moves here first if another backend used it last."""
-        active = backends.active
+        here = local.here
+        active = here.active
         held = self._value if self._home is active else active.adopt(self)
-        if scope.autocast is not None and self._autocast and self.dtype in dtypes.FLOATS:
-            return active.cast(held, scope.autocast)
+        if here.autocast is not None and self._autocast and self.dtype in dtypes.FLOATS:
+            return active.cast(held, here.autocast)
         return held
 
     def assign(self, value: Any) -> Any:
@@ -142,20 +144,21 @@ class Variable:
         return value
 
     def _write(self, value: Any) -> None:
-        frame = state.current
-        if frame is not None:
-            frame.write(self, value)
+        here = local.here
+        if here.frame is not None:
+            here.frame.write(self, value)
         else:
-            active = backends.active
+            active = here.active
             held = self._value if self._home is active else active.adopt(self)
             self._value = active.assign(held, value)
 
     def _increase(self, value: Any) -> None:
         """`assign_add` for a tensor of the variable's own dtype and shape, or a number."""
-        if state.current is not None:
+        here = local.here
+        if here.frame is not None:
             self._write(self.value + value)
         else:
-            active = backends.active
+            active = here.active
             held = self._value if self._home is active else active.adopt(self)
             self._value = active.increase(held, value)
 
@@ -223,7 +226,7 @@ class Variable:
 
     def __repr__(self) -> str:
         # While its value is lent (in a trace, a gradient) there is none to be seen.
-        value = f", value={self.numpy()}" if state.current is None else ""
+        value = f", value={self.numpy()}" if local.here.frame is None else ""
         return f"<Variable path={self.path}, shape={self._shape}, dtype={self.dtype}{value}>"
 
     # Seen by the engines and NumPy ---------------------------------------------------------
@@ -297,18 +300,12 @@ class Variable:
         self._home = backends.host()
 
 
-drawing_for: str | None = None
-"""The path of the variable being initialised: initializers key their random stream by it."""
-
-
-class _drawing_for:
-    def __init__(self, path: str):
-        self.path = path
-
-    def __enter__(self) -> None:
-        global drawing_for
-        self.before, drawing_for = drawing_for, self.path
-
-    def __exit__(self, *exc: Any) -> None:
-        global drawing_for
-        drawing_for = self.before
+@contextlib.contextmanager
+def _drawing_for(path: str) -> Iterator[None]:
+    """The path of the variable being initialised: initializers key their random stream by it."""
+    here = local.here
+    before, here.drawing_for = here.drawing_for, path
+    try:
+        yield
+    finally:
+        here.drawing_for = before

@@ -13,6 +13,7 @@ import numpy as np
 
 from kerasish import backends, dtype_policies, dtypes, initializers, regularizers, tree
 from kerasish import constraints as constraints_module
+from kerasish.backends.state import local
 from kerasish.core import scope, symbolic
 from kerasish.core.op import _any_symbolic, describe
 from kerasish.core.operation import Operation
@@ -38,10 +39,8 @@ _NOT_STATE = frozenset({
 
 
 class _Call:
-    """What holds during the outermost call: the nesting depth and the `training` flag."""
+    """What holds for the calls of all layers."""
 
-    depth = 0
-    training: Any = None
     losses_used = False
     generation = 0
     """How often a layer has changed so that inputs which it has seen count no more."""
@@ -242,7 +241,7 @@ class Layer(Operation):
     def _state(self) -> Iterator[Any]:
         """What the attributes hold of variables and of objects that hold variables."""
         stack: list[Any] = []
-        for name, value in self.__dict__.items():
+        for name, value in list(self.__dict__.items()):
             kind = type(value)
             if kind in _STATELESS or name in _NOT_STATE or not (how := _holding(kind)):
                 continue
@@ -563,7 +562,8 @@ class Layer(Operation):
             not kwargs or (len(kwargs) == 1 and "training" in kwargs and self._takes_training)
         ):
             x = args[0]
-            active = backends.active
+            here = local.here
+            active = here.active
             if type(x) in active.native and not (masking.in_use and get_mask(x) is not None):
                 try:
                     seen = (active.name, x.shape, x.dtype) in self._seen_shapes
@@ -571,32 +571,32 @@ class Layer(Operation):
                     seen = False
                 if seen:
                     training = kwargs.get("training") if kwargs else None
-                    if _Call.depth == 0:
-                        return self._call_outermost(x, training)
+                    if here.depth == 0:
+                        return self._call_outermost(here, x, training)
                     if not self._takes_training:
                         return self.call(x)
-                    if training is None or training is _Call.training:
-                        training = _Call.training
+                    if training is None or training is here.training:
+                        training = here.training
                         if training is not None:
                             return self.call(x, training=training)
                         if not self._training_default:  # a true one holds for inner layers too
                             return self.call(x, training=self._training_default)
         return self._call_general(args, kwargs)
 
-    def _call_outermost(self, x: Any, training: Any) -> Any:
+    def _call_outermost(self, here: Any, x: Any, training: Any) -> Any:
         if _Call.losses_used:
             self._clear_losses()
-        _Call.depth = 1
+        here.depth = 1
         try:
             if self._takes_training:
                 if training is None:
                     training = self._training_default
-                _Call.training = training
+                here.training = training
                 return self.call(x, training=training)
             return self.call(x)
         finally:
-            _Call.depth = 0
-            _Call.training = None
+            here.depth = 0
+            here.training = None
 
     @functools.cached_property
     def _takes_training(self) -> bool:
@@ -654,7 +654,8 @@ class Layer(Operation):
     def _resolve_training(self, arguments: Any, defaults: Any) -> Any:
         training = arguments.get("training")
         if training is None:
-            training = _Call.training if _Call.depth else None
+            here = local.here
+            training = here.training if here.depth else None
         if training is None:
             training = defaults.get("training")
         return training
@@ -719,15 +720,14 @@ class Layer(Operation):
     def _call_eager(
         self, args: Any, kwargs: Any, tensors: Any, previous_mask: Any, training: Any
     ) -> Any:
-        outermost = _Call.depth == 0
-        if outermost and _Call.losses_used:
+        here = local.here
+        if here.depth == 0 and _Call.losses_used:
             self._clear_losses()
-        before = _Call.training
-        _Call.depth += 1
-        _Call.training = training
-        cast = scope.autocast
+        before, cast = here.training, here.autocast
+        here.depth += 1
+        here.training = training
         compute = self.compute_dtype
-        scope.autocast = compute if self.autocast and compute != self.variable_dtype else None
+        here.autocast = compute if self.autocast and compute != self.variable_dtype else None
         try:
             if self._called and not self._has_unbuilt:
                 outputs = self.call(*args, **kwargs)
@@ -742,9 +742,9 @@ class Layer(Operation):
             self._say_where(error, tensors)
             raise
         finally:
-            _Call.depth -= 1
-            _Call.training = before
-            scope.autocast = cast
+            here.depth -= 1
+            here.training = before
+            here.autocast = cast
         if self.activity_regularizer is not None:
             for x in tree.flatten(outputs):
                 if backends.active.owns(x):  # the mean over the samples
@@ -775,7 +775,7 @@ class Layer(Operation):
             and self._called
             and not self._has_unbuilt
             and self.autocast
-            and scope.autocast is None
+            and local.here.autocast is None
             and compute == self.variable_dtype
             and type(args[0]) in active.native
         ):
@@ -907,12 +907,12 @@ class Layer(Operation):
         return symbolic.infer(self._call_in_context, args, kwargs)
 
     def _call_in_context(self, *args: Any, **kwargs: Any) -> Any:
-        before = _Call.training
-        _Call.depth += 1
-        _Call.training = kwargs.get("training", before)
-        cast = scope.autocast
+        here = local.here
+        before, cast = here.training, here.autocast
+        here.depth += 1
+        here.training = kwargs.get("training", before)
         compute = self.compute_dtype
-        scope.autocast = compute if self.autocast and compute != self.variable_dtype else None
+        here.autocast = compute if self.autocast and compute != self.variable_dtype else None
         try:
             with scope.name_scope(self.name, caller=self):
                 return self.call(*args, **kwargs)
@@ -920,9 +920,9 @@ class Layer(Operation):
             self._say_where(error, {"inputs": args[0]} if args else {})
             raise
         finally:
-            _Call.depth -= 1
-            _Call.training = before
-            scope.autocast = cast
+            here.depth -= 1
+            here.training = before
+            here.autocast = cast
             for layer in self._flatten_layers():
                 layer._losses.clear()
 

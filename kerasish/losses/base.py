@@ -7,7 +7,8 @@ import numbers
 from collections.abc import Callable
 from typing import Any
 
-from kerasish import backends, dtypes, ops, tree
+from kerasish import dtypes, ops, tree
+from kerasish.backends.state import local
 from kerasish.core.op import describe, is_symbolic
 from kerasish.core.operation import snake_case
 from kerasish.core.scope import auto_name
@@ -141,7 +142,7 @@ class LossFunctionWrapper(Loss):
         return argument_of(self, name)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        native = backends.active.native
+        native = local.here.active.native
         if type(y_true) in native and type(y_pred) in native:
             y_true, y_pred = same_rank(y_true, y_pred)
         elif tree.is_nested(y_pred):
@@ -191,7 +192,7 @@ def standardize_dtype(dtype: Any) -> str:
 
 def as_tensor(x: Any, dtype: str | None = None, keep_integers: bool = False) -> Any:
     """`x` as a tensor, of `dtype` if that is given."""
-    active = backends.active
+    active = local.here.active
     if type(x) not in active.native:
         x = ops.convert_to_tensor(x)
         if is_symbolic(x):
@@ -203,7 +204,7 @@ def as_tensor(x: Any, dtype: str | None = None, keep_integers: bool = False) -> 
 
 def as_tensors(x: Any, dtype: str, keep_integers: bool = False) -> Any:
     """Tensors of `dtype`. Nested lists of plain numbers are one tensor, not a structure."""
-    if type(x) in backends.active.native or not tree.is_nested(x):
+    if type(x) in local.here.active.native or not tree.is_nested(x):
         return None if x is None else as_tensor(x, dtype, keep_integers)
     if isinstance(x, dict):
         return {k: as_tensors(v, dtype, keep_integers) for k, v in x.items()}

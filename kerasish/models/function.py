@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kerasish import backends, tree
+from kerasish.backends.state import local
 from kerasish.core.operation import OpCall, Operation
 from kerasish.core.symbolic import KerasTensor, Node
 from kerasish.errors import InvalidArgument, ShapeError
@@ -180,24 +181,25 @@ class Function(Operation):
                 args, kwargs = source(values)
                 y = call(*args, **kwargs)
             self._put(values, out, y)
-        if _Call.depth:
+        if local.here.depth:
             self._remember(inputs, values)
         return self._result(values)
 
     def again(self, inputs: list[Any]) -> Any:
         """`run` for tensors of kinds that every layer has seen, else `None`."""
-        if not self._seen or not _Call.depth or masking.in_use and masking.any_masked(inputs):
+        here = local.here
+        if not self._seen or not here.depth or masking.in_use and masking.any_masked(inputs):
             return None
         try:
-            if self._seen.get(_kind(inputs)) != _Call.generation:
+            if self._seen.get(_kind(here.active, inputs)) != _Call.generation:
                 return None
         except (AttributeError, TypeError, ValueError):
             return None  # inputs left out; shapes with unknown sizes, which have no hash
-        return self._run_straight(inputs + [None] * (self._n_slots - len(inputs)))
+        values = inputs + [None] * (self._n_slots - len(inputs))
+        return self._run_straight(values, here.training)
 
-    def _run_straight(self, values: list[Any]) -> Any:
+    def _run_straight(self, values: list[Any], training: Any) -> Any:
         """`run` without what `Layer.__call__` does for inputs of a new kind."""
-        training = _Call.training
         for call, source, out, layer in self._plan:
             if layer is not None:
                 x = values[source]
@@ -217,13 +219,13 @@ class Function(Operation):
         """Notes the kind of the inputs, if every layer has seen what it was called on."""
         if len(self._seen) >= 256 or masking.in_use and masking.any_masked(values):
             return
-        name = backends.active.name
+        active = backends.active
         try:
             if all(
-                (name, values[source].shape, values[source].dtype) in layer._seen_shapes
+                (active.name, values[source].shape, values[source].dtype) in layer._seen_shapes
                 for _, source, _, layer in self._plan if layer is not None
             ):
-                self._seen[_kind(inputs)] = _Call.generation
+                self._seen[_kind(active, inputs)] = _Call.generation
         except (AttributeError, TypeError, ValueError):
             pass
 
@@ -307,9 +309,9 @@ class Function(Operation):
         return self.run(flat)
 
 
-def _kind(inputs: list[Any]) -> Any:
+def _kind(active: Any, inputs: list[Any]) -> Any:
     """What a graph tells inputs apart by."""
-    return (backends.active.name, *[(x.shape, x.dtype) for x in inputs])
+    return (active.name, *[(x.shape, x.dtype) for x in inputs])
 
 
 class _Place:

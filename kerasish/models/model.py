@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, dtypes, ops, tree
+from kerasish.backends.state import local
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import DTypeError, InvalidArgument, NotBuilt, NotDefined, ShapeError
 from kerasish.layers.base import Layer
@@ -167,7 +168,7 @@ class Model(Trainer, Layer):
                 f"{type(self).__name__} defines no call() method. Define call(self, inputs) in it, "
                 "or make the model from symbolic inputs and outputs."
             )
-        outputs = self._run_graph(_masked(inputs, mask))
+        outputs = self._run_graph(inputs if mask is None else _masked(inputs, mask))
         # As in Keras, values of one output in a list are handed over bare.
         alone = isinstance(outputs, list | tuple) and len(outputs) == 1
         return outputs[0] if alone and not isinstance(outputs[0], KerasTensor) else outputs
@@ -176,7 +177,7 @@ class Model(Trainer, Layer):
 
     def _run_graph(self, inputs: Any) -> Any:
         function = self._graph.value
-        if type(inputs) in backends.active.native:
+        if type(inputs) in local.here.active.native:
             outputs = function.again([inputs])
             if outputs is not None:
                 return outputs
@@ -625,9 +626,6 @@ def _op(name: str) -> Any:
 
 def _masked(inputs: Any, mask: Any) -> Any:
     """The inputs with the masks that a caller gives for them."""
-    if mask is None:
-        return inputs
-
     def one(x: Any, mask: Any) -> Any:
         if mask is None or get_mask(x) is mask:
             return x

@@ -156,7 +156,8 @@ class Sequential(Model):
         self._graph_layers = []
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        inputs = _masked(inputs, mask)
+        if mask is not None:
+            inputs = _masked(inputs, mask)
         if self._graph is not None:
             return self._run_graph(inputs)
         for layer in self.layers:

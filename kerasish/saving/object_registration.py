@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,7 +12,16 @@ from kerasish.errors import InvalidArgument
 T = TypeVar("T")
 _by_name: dict[str, Any] = {}
 _names: dict[Any, str] = {}
-_scopes: list[dict[str, Any]] = []
+
+
+class _Here(threading.local):
+    """What each thread is in the middle of."""
+
+    scopes: tuple[dict[str, Any], ...] = ()
+    """The open scopes of custom objects, outer ones first."""
+
+
+_here = _Here()
 
 
 def register_keras_serializable(
@@ -79,7 +89,7 @@ def get_registered_object(
     >>> keras.saving.get_registered_object("thrice") is None
     True
     """
-    for scope in (*reversed(_scopes), custom_objects or {}, _by_name, module_objects or {}):
+    for scope in (*reversed(_here.scopes), custom_objects or {}, _by_name, module_objects or {}):
         if name in scope:
             return scope[name]
     return None
@@ -113,11 +123,11 @@ class CustomObjectScope:
         self.custom_objects = custom_objects or {}
 
     def __enter__(self) -> CustomObjectScope:
-        _scopes.append(self.custom_objects)
+        _here.scopes = (*_here.scopes, self.custom_objects)
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        _scopes.remove(self.custom_objects)
+        _here.scopes = _here.scopes[:-1]
 
 
 custom_object_scope = CustomObjectScope

@@ -14,6 +14,7 @@ import difflib
 import importlib
 import inspect
 import sys
+import threading
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -35,39 +36,47 @@ _FUNCTIONS = (
 )
 """Where functions are pure, so that a file may name them; elsewhere only ops may be named."""
 _PLAIN = (str, int, float, bool, type(None))
-_safe_mode: list[bool] = []
-_functions_stay = False
-"""Whether configs hold functions themselves: those that never leave the process."""
-_shared_out: dict[int, list[Any]] | None = None
-"""What is being serialized: id -> [number, how often it was met, the object itself]."""
-_shared_in: dict[Any, Any] | None = None
-"""What is being made from a config: its number there -> the object."""
+
+
+class _Here(threading.local):
+    """What each thread is in the middle of."""
+
+    safe_mode: bool | None = None
+    """The innermost `safe_mode` in force, `None` where none was set."""
+    functions_stay = False
+    """Whether configs hold functions themselves: those that never leave the process."""
+    shared_out: dict[int, list[Any]] | None = None
+    """What is being serialized: id -> [number, how often it was met, the object itself]."""
+    shared_in: dict[Any, Any] | None = None
+    """What is being made from a config: its number there -> the object."""
+
+
+_here = _Here()
 
 
 @contextlib.contextmanager
 def safe_mode_scope(safe: bool) -> Iterator[None]:
     """Whether Python code stored in configs (lambdas) is refused, for the length of a block."""
-    _safe_mode.append(bool(safe))
+    before, _here.safe_mode = _here.safe_mode, bool(safe)
     try:
         yield
     finally:
-        _safe_mode.pop()
+        _here.safe_mode = before
 
 
 @contextlib.contextmanager
 def functions_as_they_are() -> Iterator[None]:
     """Configs that are made and read in a block need no names for functions."""
-    global _functions_stay
-    before, _functions_stay = _functions_stay, True
+    before, _here.functions_stay = _here.functions_stay, True
     try:
         yield
     finally:
-        _functions_stay = before
+        _here.functions_stay = before
 
 
 def in_safe_mode() -> bool:
     """The innermost `safe_mode` in force; `True` where none was set."""
-    return _safe_mode[-1] if _safe_mode else True
+    return _here.safe_mode is not False
 
 
 def enable_unsafe_deserialization() -> None:
@@ -114,22 +123,21 @@ def serialize_keras_object(obj: Any) -> Any:
     >>> keras.saving.serialize_keras_object(keras.initializers.Zeros())["class_name"]
     'Zeros'
     """
-    global _shared_out
-    if _shared_out is not None or isinstance(obj, _PLAIN):
+    if _here.shared_out is not None or isinstance(obj, _PLAIN):
         return _serialize(obj)
-    _shared_out = {}
+    _here.shared_out = {}
     try:
         config = _serialize(obj)
-        once = {number for number, times, _ in _shared_out.values() if times == 1}
+        once = {number for number, times, _ in _here.shared_out.values() if times == 1}
         if once and isinstance(config, dict | list | tuple):
             _drop_numbers(config, once)
         return config
     finally:
-        _shared_out = None
+        _here.shared_out = None
 
 
 def _number_of(obj: Any) -> int:
-    held = _shared_out.setdefault(id(obj), [len(_shared_out) + 1, 0, obj])  # type: ignore
+    held = _here.shared_out.setdefault(id(obj), [len(_here.shared_out) + 1, 0, obj])  # type: ignore
     held[1] += 1
     return held[0]
 
@@ -186,7 +194,7 @@ def _serialize(obj: Any) -> Any:
             "class_name": "__tensor__",
             "config": {"value": host.tolist(), "dtype": host.dtype.name},
         }
-    if _functions_stay and isinstance(obj, types.FunctionType):
+    if _here.functions_stay and isinstance(obj, types.FunctionType):
         return obj
     if isinstance(obj, types.FunctionType) and obj.__name__ == "<lambda>":
         return {"class_name": "__lambda__", "config": {"value": _encode_lambda(obj)}}
@@ -355,12 +363,11 @@ def deserialize_keras_object(
             return deserialize_keras_object(
                 config, safe_mode=safe_mode, module_objects=module_objects
             )
-    global _shared_in
-    if _safe_mode and not _safe_mode[-1]:
+    if not in_safe_mode():
         safe_mode = False
-    outermost = _shared_in is None
+    outermost = _here.shared_in is None
     if outermost:
-        _shared_in = {}
+        _here.shared_in = {}
     with safe_mode_scope(safe_mode):
         try:
             return _deserialize(config, custom_objects, module_objects)
@@ -368,7 +375,7 @@ def deserialize_keras_object(
             raise UnsafeFile("The config is nested too deeply to be that of a model.") from None
         finally:
             if outermost:
-                _shared_in = None
+                _here.shared_in = None
 
 
 def _array(config: Any) -> np.ndarray:
@@ -397,7 +404,7 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
         return config
     if isinstance(config, list | tuple):
         return type(config)(_deserialize(x) for x in config)
-    if _functions_stay and isinstance(config, types.FunctionType):
+    if _here.functions_stay and isinstance(config, types.FunctionType):
         return config
     if not isinstance(config, dict):
         raise InvalidArgument(f"Cannot deserialize {config!r} of type {type(config).__name__}.")
@@ -427,8 +434,8 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
         case "function":
             return retrieve(config.get("module"), inner, config.get("registered_name"))
     number = config.get("shared_object_id")
-    if isinstance(number, int) and number in _shared_in:
-        return _shared_in[number]
+    if isinstance(number, int) and number in _here.shared_in:
+        return _here.shared_in[number]
     found = retrieve(config.get("module"), name, config.get("registered_name"))
     if isinstance(found, types.FunctionType):
         return found
@@ -446,7 +453,7 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
             "what its __init__ takes."
         ) from error
     if isinstance(number, int):
-        _shared_in[number] = obj
+        _here.shared_in[number] = obj
     build = config.get("build_config")
     if build and hasattr(obj, "build_from_config") and not getattr(obj, "built", False):
         obj.build_from_config(build)
@@ -458,7 +465,7 @@ def _deserialize(config: Any, custom: Any = None, module_objects: Any = None) ->
 
 def loading_safely() -> bool:
     """Whether a config that is not trusted is being read right now."""
-    return bool(_safe_mode) and _safe_mode[-1]
+    return _here.safe_mode is True
 
 
 def lookup(

@@ -56,7 +56,7 @@ each("isfinite isinf isnan", ints(3), ref=npy)
 each("add subtract multiply maximum minimum fmax fmin arctan2 hypot logaddexp logaddexp2",
      x(3, 4), x(4), ref=npy)
 each("add subtract multiply maximum minimum", ints(3, 1), ints(4), ref=npy)
-each("add multiply maximum minimum", bools(6), bools(6), ref=npy)
+each("add multiply maximum minimum", bools(9), bools(9), ref=npy)
 case("subtract", np.array([True, False]), np.array([True, True]), ref=np.array([0, -1], "int32"))
 each("add subtract multiply divide power maximum", x(2, 3, low=0.5), 2.0, ref=npy)
 each("add subtract multiply divide power mod", 2.0, pos(2, 3), ref=npy)

@@ -18,6 +18,7 @@ from jax.extend.core import jaxprs_in_params
 from kerasish import backends, dtypes, tree
 from kerasish.backends import eager, state
 from kerasish.backends.sparse import host_entries
+from kerasish.backends.state import local
 from kerasish.errors import BackendError, StateError
 
 
@@ -219,9 +220,10 @@ def value_and_grad(
         written[:] = frame.changes
         return value, (aux, list(frame.changes.values()))
 
-    (value, (aux, changes)), (grads, input_grads) = jax.value_and_grad(
-        pure, argnums=(0, 1), has_aux=True
-    )([v.value for v in variables], [convert(x) for x in args])
+    with state.lending:
+        (value, (aux, changes)), (grads, input_grads) = jax.value_and_grad(
+            pure, argnums=(0, 1), has_aux=True
+        )([v.value for v in variables], [convert(x) for x in args])
     state.commit(dict(zip(written, changes, strict=True)))
     return (value, aux), [*grads, *input_grads]
 
@@ -255,7 +257,7 @@ def compile(
                 held.append(v)
 
     def pure(values: list[Any], args: Any, kwargs: Any) -> Any:
-        state.tracing += 1
+        local.here.tracing += 1
         try:
             with state.Frame(zip(held, values, strict=True)) as frame:
                 out = fn(*args, **kwargs)
@@ -266,7 +268,7 @@ def compile(
                 ]
                 new = {i: held[i]._value for i in which}
         finally:
-            state.tracing -= 1
+            local.here.tracing -= 1
         return out, new
 
     donated = (0,) if donate else ()
@@ -297,13 +299,14 @@ def compile(
                 take_in(found.variables)
 
     def run(function: Callable[..., Any], *args: Any) -> Any:
-        out, new = lift(function, *args)
-        for i, value in new.items():
-            held[i]._value = value
+        with state.lending:
+            out, new = lift(function, *args)
+            for i, value in new.items():
+                held[i]._value = value
         return out
 
     def compiled(*args: Any, **kwargs: Any) -> Any:
-        if state.current is not None:  # inside another trace: part of it
+        if local.here.frame is not None:  # inside another trace: part of it
             return fn(*args, **kwargs)
         return run(jitted, args, kwargs)
 
@@ -319,7 +322,8 @@ def compile(
         )
         key = tuple((a.shape, a.dtype) for a in jax.tree.leaves(batch))
         if key not in answers:
-            traced = lift(jitted.trace, (batch,), {})
+            with state.lending:
+                traced = lift(jitted.trace, (batch,), {})
             # With convolutions on a CPU XLA takes minutes to compile the loop, and runs slower.
             slow = jax.default_backend() == "cpu" and _convolves(traced.jaxpr.jaxpr)
             cost = traced.lower().cost_analysis() or {}
@@ -355,7 +359,7 @@ def _compile_discovering(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if state.current is not None:
+        if local.here.frame is not None:
             return fn(*args, **kwargs)
         if not compiled:
             compiled.append(compile(fn, _variables_of(fn, args, kwargs)))
@@ -367,29 +371,28 @@ def _compile_discovering(fn: Callable[..., Any]) -> Callable[..., Any]:
 def _variables_of(fn: Callable[..., Any], args: Any, kwargs: Any) -> list[Any]:
     """The variables that `fn` reads, found by running it abstractly under an adapter whose
     `adopt`, called because no variable is at home there, takes note of each."""
-    recorder = copy.copy(backends.active)
-    recorder.__dict__["table"] = backends.active.table
+    here = local.here
+    before = here.active
+    recorder = copy.copy(before)
+    recorder.__dict__["table"] = before.table
     found: dict[int, Any] = {}
-    before = backends.active
 
     def adopt(variable: Any) -> Any:
-        if state.current is not None:
-            state.current.moved(variable)
+        if here.frame is not None:
+            here.frame.moved(variable)
         found[id(variable)] = variable
         if variable._home is before:
             return variable._value
         return from_host(variable._home.to_host(variable._value))
 
     recorder.adopt = adopt
-    backends.active = recorder
-    state.tracing += 1
+    here.tracing += 1
     try:
-        with state.Frame() as frame:
+        with backends.using(recorder), state.Frame() as frame:
             jax.eval_shape(lambda a, k: _arrays_only(fn(*a, **k)), args, kwargs)
         found.update(frame.written)
     finally:
-        state.tracing -= 1
-        backends.active = before
+        here.tracing -= 1
     return list(found.values())
 
 
@@ -407,7 +410,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
     def function(*args: Any) -> Any:
         # What is traced around may not be reached for: variables that are bound to it are told.
-        read = [] if state.current is None else _variables_of(all_of_it, args, {})
+        read = [] if local.here.frame is None else _variables_of(all_of_it, args, {})
         held = [v for v in read if isinstance(v._value, jax.core.Tracer)]
         return _with_rule(f, held)([v._value for v in held], *args) if held else plain([], *args)
 

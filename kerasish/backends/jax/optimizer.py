@@ -9,14 +9,15 @@ import jax
 import jax.numpy as jnp
 
 from kerasish import backends
-from kerasish.backends import leafwise, state
+from kerasish.backends import leafwise
 from kerasish.backends.leafwise import Group, scaled, set_number
+from kerasish.backends.state import local
 
 __all__ = ["apply_rule", "norms", "number", "scaled", "set_number"]
 
 
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
-    if state.current is not None or any(isinstance(g, jax.core.Tracer) for g in grads):
+    if local.here.frame is not None or any(isinstance(g, jax.core.Tracer) for g in grads):
         return leafwise.apply_rule(group, grads, hyper, decay)
     # One compiled call in place of a dozen for each leaf.
     update = group.cache.get("jax")
@@ -31,7 +32,7 @@ def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None
 def number(variable: Any) -> Any:
     """The value of a scalar variable: a Python number outside of a compiled step."""
     value = variable.value
-    if state.current is not None or isinstance(value, jax.core.Tracer):
+    if local.here.frame is not None or isinstance(value, jax.core.Tracer):
         return value
     return value.item()
 

@@ -221,7 +221,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             grads = grads if isinstance(grads, list | tuple) else (grads,)
             return [grads[i] for i in which]
 
-        return _wrap(ans, Node([args[i].node for i in which], pull, level), level)
+        return _wrap(ans, Node([args[i].node for i in which], pull), level)
 
     return wrapper
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from kerasish.backends import leafwise, state
+from kerasish.backends import leafwise
 from kerasish.backends.leafwise import Group, scaled
+from kerasish.backends.state import local
 
 __all__ = ["apply_rule", "norms", "number", "scaled", "set_number"]
 
@@ -20,7 +21,8 @@ SMALL = 1 << 12
 
 
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
-    if state.current is not None or not group.elementwise:  # lent values are not written to
+    lent = local.here.frame is not None  # such values are not written to
+    if lent or not group.elementwise:
         return leafwise.apply_rule(group, grads, hyper, decay)
     layout = group.cache.get("numpy")
     if layout is None or not layout.holds():
@@ -128,11 +130,11 @@ _KERNELS = {"sgd": _sgd, "adam": _adam}
 
 def number(variable: Any) -> Any:
     """A scalar as a Python number."""
-    return variable.value.item() if state.current is None else variable.value
+    return variable.value.item() if local.here.frame is None else variable.value
 
 
 def set_number(variable: Any, value: Any) -> None:
-    if state.current is None:
+    if local.here.frame is None:
         variable.value[...] = value
     else:
         variable._write(value)

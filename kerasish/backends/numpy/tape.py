@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasish.backends.state import local
 from kerasish.errors import GradientError
 
 RULES: dict[Any, tuple[Callable[..., Any] | None, ...]] = {}
@@ -41,18 +42,28 @@ NOGRAD: set[Any] = set()
 class Node:
     """One recorded call: who its traced parents are and how a gradient flows back to each."""
 
-    __slots__ = ("grad", "parents", "pull")
+    __slots__ = ("grad", "parents", "pull", "tape")
 
-    def __init__(self, parents: list[Node], pull: Callable[[Any], Any] | None, level: int):
+    def __init__(self, parents: list[Node], pull: Callable[[Any], Any]):
         self.parents = parents
-        self.pull = pull
+        self.pull: Callable[[Any], Any] | None = pull
         self.grad: Any = None
-        if pull is not None and level <= len(_records):  # not on a tape that has ended
-            _records[level - 1].append(self)
+        tape = parents[0].tape
+        if tape.record is None:  # what was kept from a tape that has ended is a constant
+            tape = next((p.tape for p in parents if p.tape.record is not None), tape)
+        self.tape: Tape = tape
+        if tape.record is not None:
+            tape.record.append(self)
 
 
-_records: list[list[Node]] = []
-"""The calls on each tape in the order in which they were made, the outermost tape first."""
+class Leaf(Node):
+    """What a tape starts from."""
+
+    __slots__ = ()
+
+    def __init__(self, tape: Tape):
+        self.tape = tape
+        self.grad = None
 
 
 class Traced:
@@ -298,7 +309,7 @@ def apply(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             "keras.ops function, keras.ops.custom_gradient to give a rule, or "
             "keras.ops.stop_gradient(x) where no gradient is wanted."
         )
-    return _wrap(ans, Node(parents, pull, level), level)
+    return _wrap(ans, Node(parents, pull), level)
 
 
 def _wrap(ans: Any, node: Node, level: int) -> Any:
@@ -307,7 +318,7 @@ def _wrap(ans: Any, node: Node, level: int) -> Any:
         # to a common node, whose pull runs once, when all of them have arrived.
         parts = []
         for i, part in enumerate(ans):
-            leaf = Node([node], functools.partial(_share, i, len(ans)), level)
+            leaf = Node([node], functools.partial(_share, i, len(ans)))
             parts.append(Traced(part, leaf, level))
         if hasattr(ans, "_fields"):
             return type(ans)(*parts)
@@ -354,7 +365,7 @@ def _record_fused(function: Any, level: int, args: Any) -> Any:
         grads = function.pullback(g, saved, wanted, *plain)
         return grads if len(parents) == len(grads) else itertools.compress(grads, wanted)
 
-    return _wrap(ans, Node(parents, pull, level), level)
+    return _wrap(ans, Node(parents, pull), level)
 
 
 def _name_of(function: Any) -> str:
@@ -490,16 +501,18 @@ class Tape:
     """One nesting level of recording; leaves made with `watch` get gradients from `gradients`."""
 
     def __enter__(self) -> Tape:
-        self.record: list[Node] = []
-        _records.append(self.record)
-        self.level = len(_records)
+        self.record: list[Node] | None = []
+        here = local.here
+        here.tapes += 1
+        self.level = here.tapes
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        _records.pop()
+        local.here.tapes -= 1
+        self.record = None
 
     def watch(self, value: Any) -> Traced:
-        return Traced(value, Node([], None, self.level), self.level)
+        return Traced(value, Leaf(self), self.level)
 
     def plain(self, x: Any) -> Any:
         """`x` without this tape (but still on the outer ones)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasish import backends, dtypes, tree
-from kerasish.backends import state
 from kerasish.backends.eager import call_grad
 from kerasish.backends.sparse import host_entries
+from kerasish.backends.state import local
 from kerasish.errors import BackendError
 
 for _gpu in tf.config.list_physical_devices("GPU"):
@@ -227,11 +228,12 @@ def compile(
     jit_compile: bool | None = None, **_: Any,
 ) -> Callable[..., Any]:  # fmt: skip
     def traced(*args: Any, **kwargs: Any) -> Any:
-        state.tracing += 1
+        here = local.here
+        here.tracing += 1
         try:
             return fn(*args, **kwargs)
         finally:
-            state.tracing -= 1
+            here.tracing -= 1
 
     adapter = backends.active
     state_of = variables if callable(variables) else lambda: variables or ()
@@ -286,14 +288,22 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         return value, grad
 
     def noted(*args: Any) -> Any:
-        _custom_gradients.extend(_custom_gradients[-1:])
+        _here.custom_gradients += _here.mapping
         return function(*args)
 
     return noted
 
 
-_custom_gradients: list[bool] = []
-"""Grows by each call of a custom gradient inside `vectorized_map`."""
+class _Here(threading.local):
+    """What each thread is in the middle of."""
+
+    mapping = False
+    """Whether it is inside `vectorized_map`."""
+    custom_gradients = 0
+    """How many custom gradients were called there."""
+
+
+_here = _Here()
 
 
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
@@ -385,13 +395,13 @@ def map(f: Callable[..., Any], xs: Any) -> Any:
 
 
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
-    before = len(_custom_gradients)
-    _custom_gradients.append(True)
+    before = _here.mapping, _here.custom_gradients
+    _here.mapping, _here.custom_gradients = True, 0
     try:
         out = tf.vectorized_map(function, elements)
-        alone = len(_custom_gradients) == before + 1
+        alone = not _here.custom_gradients
     finally:
-        del _custom_gradients[before:]
+        _here.mapping, _here.custom_gradients = before
     return out if alone else map(function, elements)  # vectorizing loses custom gradients
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import tensorflow as tf
 
 from kerasish import backends, tree
-from kerasish.backends import leafwise, state
+from kerasish.backends import leafwise
 from kerasish.backends.leafwise import Group, scaled, set_number
+from kerasish.backends.state import local
 
 __all__ = ["apply_rule", "norms", "number", "scaled", "set_number"]
 
 
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
-    if state.current is not None:  # values are lent: they must not be written to
+    if local.here.frame is not None:  # values are lent: they must not be written to
         return leafwise.apply_rule(group, grads, hyper, decay)
     if not tf.executing_eagerly():
         return _update(group, grads, hyper, decay)
@@ -71,7 +72,7 @@ _KERNELS = {"sgd": _sgd, "adam": _adam}
 
 def number(variable: Any) -> Any:
     """The value of a scalar variable: a Python number outside of a graph."""
-    eager = state.current is None and tf.executing_eagerly()
+    eager = local.here.frame is None and tf.executing_eagerly()
     return variable.value.numpy().item() if eager else variable.value
 
 

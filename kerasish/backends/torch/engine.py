@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from kerasish.backends.eager import (
     while_loop,
 )
 from kerasish.backends.sparse import host_entries
+from kerasish.backends.state import local
 from kerasish.errors import BackendError
 
 __all__ = [
@@ -50,28 +52,38 @@ def _default_device() -> torch.device:
     return torch.device("cpu")
 
 
-_device = _default_device()
+class _Here(threading.local):
+    """What each thread is in the middle of."""
+
+    device = _default_device()
+    """Where new tensors go: the GPU when torch sees one."""
+    depth = 0
+    """How many gradients are being recorded; inner ones must stay differentiable."""
+    mapping = 0
+    """How many `vectorized_map`s are running."""
+
+
+_here = _Here()
 
 
 def device() -> torch.device:
     """Where new tensors go: the GPU when torch sees one."""
-    return _device
+    return _here.device
 
 
 @contextlib.contextmanager
 def device_scope(name: str) -> Iterator[None]:
-    global _device
-    before = _device
+    before = _here.device
     target = torch.device(name.replace("gpu", "cuda") if name.startswith("gpu") else name)
     if target.type not in ("cpu", "meta") and target.type != _default_device().type:
         raise BackendError(
             f"torch sees no device {name!r} here. Devices: {devices()}."
         )
-    _device = target
+    _here.device = target
     try:
         yield
     finally:
-        _device = before
+        _here.device = before
 
 
 def devices(kind: str | None = None) -> list[str]:
@@ -102,7 +114,7 @@ def _scalar(value: Any, dtype: str, device: torch.device, kind: type) -> torch.T
 
 
 def scalar(value: Any, dtype: str) -> torch.Tensor:
-    return _scalar(value, dtype, _device, type(value))
+    return _scalar(value, dtype, _here.device, type(value))
 
 
 def explainable(error: Exception) -> bool:
@@ -115,8 +127,8 @@ def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
     if type(x) is np.ndarray and dtype is None and x.dtype.kind in "fiu":
         return from_host(x)
     if isinstance(x, torch.Tensor):
-        if x.device != _device and x.device.type != "meta":
-            x = x.to(_device)
+        if x.device != (device := _here.device) and x.device.type != "meta":
+            x = x.to(device)
         return x if dtype is None else cast(x, dtype)
     if type(x) in (list, tuple) and any(isinstance(leaf, torch.Tensor) for leaf in x):
         x = torch.stack([convert(leaf) for leaf in x])
@@ -127,7 +139,7 @@ def convert(x: Any, dtype: str | None = None) -> torch.Tensor:
             name = "int64"
         if name == "uint64":
             x = int(x)
-        return torch.tensor(x, dtype=_DTYPES[name], device=_device)
+        return torch.tensor(x, dtype=_DTYPES[name], device=_here.device)
     if (entries := host_entries(x)) is not None:
         indices, values, shape = entries
         x = torch.sparse_coo_tensor(
@@ -165,11 +177,11 @@ def from_host(x: np.ndarray) -> torch.Tensor:
         integers = x.copy(order="C").view(f"uint{x.dtype.itemsize * 8}")
         return torch.from_numpy(integers.view(f"int{x.dtype.itemsize * 8}")).view(
             _DTYPES[name]
-        ).to(_device)
+        ).to(_here.device)
     if not x.flags.writeable or min(x.strides, default=0) < 0:
         x = x.copy()
     tensor = torch.from_numpy(x)
-    return tensor if _device.type == "cpu" else tensor.to(_device)
+    return tensor if (device := _here.device).type == "cpu" else tensor.to(device)
 
 
 _READABLE = frozenset("?bhilqBHILQefdFD")
@@ -196,7 +208,7 @@ def set_trainable(held: torch.Tensor, trainable: bool) -> None:
 
 
 def assign(held: torch.Tensor, value: Any) -> torch.Tensor:
-    if _depth and not held.requires_grad:
+    if _here.depth and not held.requires_grad:
         # What is recorded may still need the value of before: a state that was read.
         return value.detach().clone()
     with torch.no_grad():
@@ -206,13 +218,13 @@ def assign(held: torch.Tensor, value: Any) -> torch.Tensor:
 
 def increase(held: torch.Tensor, value: Any) -> torch.Tensor:
     value = value.detach() if isinstance(value, torch.Tensor) else value
-    if held.requires_grad or _depth:
+    if held.requires_grad or _here.depth:
         return assign(held, held.detach() + value)
     return held.add_(value)
 
 
 def block_until_ready(x: Any) -> Any:
-    if _device.type == "cuda":
+    if _here.device.type == "cuda":
         torch.cuda.synchronize()
     return x
 
@@ -224,7 +236,7 @@ set_grad_enabled = torch._C._set_grad_enabled
 
 def values(variables: Sequence[Any]) -> list[torch.Tensor]:
     """The tensors of variables as they are kept, whatever dtype layers read them in."""
-    active = backends.active
+    active = local.here.active
     return [v._value if v._home is active else active.adopt(v) for v in variables]
 
 
@@ -232,8 +244,7 @@ def value_and_grad(
     fn: Callable[..., Any], variables: Sequence[Any], args: Sequence[Any] = ()
 ) -> tuple[tuple[Any, Any], list[Any]]:
     """((value, aux), gradients) of `fn(*args) -> (value, aux)`."""
-    global _depth
-    _depth += 1
+    _here.depth += 1
     before = torch.is_grad_enabled()
     set_grad_enabled(True)
     try:
@@ -250,10 +261,10 @@ def value_and_grad(
         else:
             value, aux = fn(*inputs)
     finally:
-        _depth -= 1
+        _here.depth -= 1
         set_grad_enabled(before)
-    grads = _gradients(value, leaves + inputs, _depth > 0)
-    if _depth == 0:
+    grads = _gradients(value, leaves + inputs, _here.depth > 0)
+    if _here.depth == 0:
         value = value.detach()
         aux = _detached(aux)
     return (value, aux), grads
@@ -284,10 +295,6 @@ def _detached(x: Any) -> Any:
     if type(x) is tuple:
         return tuple([_detached(y) for y in x])
     return tree.map_structure(_detached, x) if tree.is_nested(x) else x
-
-
-_depth = 0
-"""How many gradients are being recorded; inner ones must stay differentiable."""
 
 
 def compile(
@@ -333,21 +340,16 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         def backward(ctx: Any, *upstream: Any) -> Any:
             return call_grad(f(*ctx.saved_tensors)[1], upstream)
 
-    return lambda *args: (Mapped if _mapping else Custom).apply(*args)
-
-
-_mapping = 0
-"""How many `vectorized_map`s are running."""
+    return lambda *args: (Mapped if _here.mapping else Custom).apply(*args)
 
 
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
-    global _mapping
     elements = tree.map_structure(convert, elements)
-    _mapping += 1
+    _here.mapping += 1
     try:
         return torch.vmap(function, randomness="different")(elements)
     finally:
-        _mapping -= 1
+        _here.mapping -= 1
 
 
 def eval_shape(fn: Callable[..., Any], specs: Sequence[Any]) -> Any:

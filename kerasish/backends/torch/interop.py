@@ -12,9 +12,8 @@ from typing import Any
 import torch
 
 from kerasish import backends
-from kerasish.backends import state
-from kerasish.backends.torch import engine
-from kerasish.backends.torch.engine import device, dtype_of
+from kerasish.backends.state import local
+from kerasish.backends.torch.engine import _here, device, dtype_of
 from kerasish.errors import InvalidArgument, NotBuilt
 
 
@@ -60,8 +59,8 @@ def foreign_bind(held: torch.Tensor, variable: Any) -> bool:
     value = variable.value
     if value is held:
         # What a module writes into its buffers must not outlive a scope.
-        return variable.trainable or state.current is None
-    if state.current is not None or engine._depth or variable._home is not backends.active or (
+        return variable.trainable or local.here.frame is None
+    if local.here.frame is not None or _here.depth or variable._home is not backends.active or (
         value is not variable._value
     ):
         return False

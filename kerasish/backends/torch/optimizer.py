@@ -9,15 +9,16 @@ import numpy as np
 import torch
 
 from kerasish import backends
-from kerasish.backends import leafwise, state
+from kerasish.backends import leafwise
 from kerasish.backends.leafwise import Group
+from kerasish.backends.state import local
 from kerasish.backends.torch.engine import set_grad_enabled, values
 
 _DEVICES = ("cpu", "cuda")
 
 
 def apply_rule(group: Group, grads: Sequence[Any], hyper: Any, decay: Any = None) -> None:
-    if state.current is not None:  # values are lent: they must not be written to
+    if local.here.frame is not None:  # values are lent: they must not be written to
         return leafwise.apply_rule(group, grads, hyper, decay)
     before = torch.is_grad_enabled()
     set_grad_enabled(False)
@@ -115,7 +116,7 @@ _KERNELS = {"adam": _adam, "sgd": _sgd, "adagrad": _adagrad}
 
 def number(variable: Any) -> Any:
     """A scalar as a Python number; the device is asked only where another than us wrote it."""
-    if state.current is not None:
+    if local.here.frame is not None:
         return variable.value
     active = backends.active
     held = variable._value if variable._home is active else active.adopt(variable)
@@ -126,7 +127,7 @@ def number(variable: Any) -> Any:
 
 
 def set_number(variable: Any, value: Any) -> None:
-    if state.current is not None:
+    if local.here.frame is not None:
         variable._write(value)
         return
     active = backends.active

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, dtypes, ops, tree
-from kerasish.backends import state
+from kerasish.backends.state import local
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument
 from kerasish.layers import masking
@@ -27,12 +27,13 @@ def in_graph_of(structure: Any) -> Iterator[None]:
     if engine is None:
         yield
         return
-    state.tracing += 1
+    here = local.here
+    here.tracing += 1
     try:
         with backends.using(engine):
             yield
     finally:
-        state.tracing -= 1
+        here.tracing -= 1
 
 
 class PipelineLayer(Layer):
@@ -98,7 +99,7 @@ class HostLayer(PipelineLayer):
         def on_host(*arrays: Any) -> np.ndarray:
             return self.compute(*[values(x, self.encoding) for x in arrays])
 
-        if self.sparse and not state.tracing:
+        if self.sparse and not local.here.tracing:
             return ops.convert_to_tensor(on_host(*parts), self._output_dtype, sparse=True)
         shapes = [tuple(x.shape) for x in parts]
         shape = self.compute_output_shape(shapes[0] if len(parts) == 1 else shapes)
@@ -154,7 +155,7 @@ def encode(
     Numbers outside `0 ... depth - 1` leave no trace. `weights` (an array like `x`) is what each
     occurrence counts.
     """
-    if sparse and mode == "count" and not state.tracing and backends.real is None:
+    if sparse and mode == "count" and not local.here.tracing and backends.real is None:
         x = np.asarray(backends.to_host(x))  # how many entries there are, only values tell
         weights = None if weights is None else np.asarray(backends.to_host(weights))
     if isinstance(x, np.ndarray) and (weights is None or isinstance(weights, np.ndarray)):

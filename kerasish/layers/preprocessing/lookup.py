@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import backends, ops
-from kerasish.backends import state
+from kerasish.backends.state import local
 from kerasish.errors import InvalidArgument, StateError, UnsafeFile
 from kerasish.layers.preprocessing import hashing
 from kerasish.layers.preprocessing.categories import salt_pair
@@ -282,7 +282,7 @@ class IndexLookup(HostLayer):
     # Lookup -----------------------------------------------------------------------------------
 
     def call(self, inputs: Any) -> Any:
-        if self.invert and self._kind is str and not state.tracing:
+        if self.invert and self._kind is str and not local.here.tracing:
             return self.compute(values(inputs))  # an array: most engines know no strings
         computable = self._kind is int and not self.invert and self.oov_method == "floormod"
         if computable and self._vocabulary.terms and (
