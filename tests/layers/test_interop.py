@@ -420,6 +420,31 @@ def test_models_have_what_torch_modules_have(engine):
 
 
 @on("torch")
+def test_hooks_and_parameters_of_layers(engine):
+    import torch
+
+    class Scale(L.Layer):
+        def __init__(self):
+            super().__init__()
+            self.gain = torch.nn.Parameter(torch.full((3,), 2.0))
+            self.register_buffer("shift", torch.ones(3))
+
+        def call(self, x):
+            return x * self.gain + self.shift
+
+    model = keras.Sequential([keras.Input((3,)), Scale(), L.Dense(1)])
+    assert len(list(model.parameters())) == 3
+    seen = []
+    handle = model.layers[0].register_forward_hook(lambda layer, x, y: seen.append(y))
+    model(X).sum().backward()
+    torch.testing.assert_close(seen[0], 2 * torch.tensor(X) + 1)
+    assert all(p.grad is not None for p in model.parameters())
+    handle.remove()
+    model(X)
+    assert len(seen) == 1
+
+
+@on("torch")
 def test_torch_modules_in_attributes_of_layers(engine, tmp_path):
     import torch
 

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import copy
 import io
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -141,12 +142,48 @@ class _ModuleFace(torch.nn.Module):
     def _of_module(self, name: str) -> Any:
         return getattr(LayerModule(self), name) if self.built else {}
 
-    _parameters = property(lambda self: self._of_module("_parameters"))  # type: ignore[assignment]
+    @property
+    def _parameters(self) -> dict[str, Any]:  # type: ignore[override]
+        held = {
+            f"{layer.path}/{name}": x for layer in self._flatten_layers()
+            for name, x in vars(layer).items() if isinstance(x, torch.nn.Parameter)
+        }
+        return {**held, **self._of_module("_parameters")}
+
     _buffers = property(lambda self: self._of_module("_buffers"))  # type: ignore[assignment]
     _modules = property(lambda self: self._of_module("_modules"))  # type: ignore[assignment]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self(*args, **kwargs)
+
+    def register_parameter(self, name: str, param: Any) -> None:
+        setattr(self, name, param)
+
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+        setattr(self, name, tensor)
+
+    def add_module(self, name: str, module: Any) -> None:
+        setattr(self, name, module)
+
+    register_module = add_module
+
+    def register_forward_hook(self, hook: Any, **_: Any) -> Any:  # type: ignore[override]
+        hooks = vars(self).get("_call_hooks")
+        if hooks is None:
+            plain, self._call_hooks = self.call, OrderedDict()
+            hooks = self._call_hooks
+
+            def call(*args: Any, **kwargs: Any) -> Any:
+                outputs = plain(*args, **kwargs)
+                for hook in list(hooks.values()):
+                    changed = hook(self, args, outputs)
+                    outputs = outputs if changed is None else changed
+                return outputs
+
+            self.call = call
+        handle = torch.utils.hooks.RemovableHandle(hooks)
+        hooks[handle.id] = hook
+        return handle
 
     def train(self, mode: bool = True) -> Any:
         for layer in self._flatten_layers():  # type: ignore[operator]
