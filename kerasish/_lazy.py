@@ -33,7 +33,13 @@ def attach(
         elif name in submodules:
             value = importlib.import_module(f"{package}.{name}")
         else:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            message = f"module {package!r} has no attribute {name!r}"
+            if not name.startswith("_"):  # what Python itself looks for is no slip
+                import difflib
+
+                near = difflib.get_close_matches(name, public, 1)
+                message += f". Did you mean {near[0]!r}?" if near else ""
+            raise AttributeError(message)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -131,6 +131,15 @@ def test_every_public_name_resolves():
     assert not missing and kerasish.__version__, missing
 
 
+def test_a_slip_in_a_lazy_name_is_told():
+    import kerasish
+
+    with pytest.raises(AttributeError, match=r"'kerasish.layers' has no .* Did you mean 'Dense'\?"):
+        kerasish.layers.Dens  # noqa: B018
+    with pytest.raises(AttributeError, match="'kerasish' has no attribute 'xyzzy'$"):
+        kerasish.xyzzy  # noqa: B018
+
+
 def test_type_stubs_follow_the_lazy_tables():
     script = ROOT.parent / "scripts" / "stubs.py"
     subprocess.run([sys.executable, script, "--check"], check=True)
