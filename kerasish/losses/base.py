@@ -302,6 +302,8 @@ def reduce_losses(
         weights = masked_weights(sample_weight, mask, losses, dtype)
         losses = ops.multiply(losses, weights)
     if reduction is None or reduction == "none" or len(losses.shape) == 0:
+        if len(losses.shape) == 1 and sample_weight is not None:
+            return same_rank(losses, as_tensor(sample_weight))[0]  # a column stays one
         return losses
     if reduction == "sum":
         return ops.sum(losses)

@@ -443,7 +443,7 @@ class Steps:
         return step
 
     def _predict_function(self) -> Callable[[Any], Any]:
-        return lambda data: self.predict_step(data_module.plain(_tensors(data)))
+        return _custom_step(self, self.predict_step)
 
     # Kept for programs that ask for them by Keras' names.
     def make_train_function(self, force: bool = False) -> Any:
@@ -626,14 +626,18 @@ def _custom_step(model: Any, step: Callable[..., Any]) -> Callable[[Any], Any]:
         return lambda data: step(data_module.plain(_tensors(data)))
 
     def stateful(data: Any) -> Any:
-        training = step.__name__ == "train_step"
+        kind = step.__name__
         groups = [model.trainable_variables, model.non_trainable_variables]
-        if training:
+        if kind == "train_step":
             groups.append(model.optimizer.variables)
-        groups.append(model.metrics_variables)
+        if kind != "predict_step":
+            groups.append(model.metrics_variables)
         logs, state = step(
             [[v.value for v in group] for group in groups], data_module.plain(_tensors(data))
         )
+        if kind == "predict_step" and not (state and isinstance(state[0], list | tuple)):
+            groups = groups[1:]  # it gives back what it may have changed alone
+            state = [state]
         for group, values in zip(groups, state, strict=True):
             for v, value in zip(group, values, strict=True):
                 v.assign(value)

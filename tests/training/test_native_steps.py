@@ -89,6 +89,41 @@ class JaxStep(keras.Model):
         return logs, (trainable, other, optimizer, new)
 
 
+    def test_step(self, state, data):
+        trainable, other, measured = state
+        y_pred, other = self.stateless_call(trainable, other, data[0], training=False)
+        return {"mean": keras.ops.mean(y_pred)}, (trainable, other, measured)
+
+
+class JaxPrediction(keras.Model):
+    def predict_step(self, state, data):
+        trainable, other = state
+        outputs, other = self.stateless_call(trainable, other, data, training=False)
+        return 2 * outputs, other
+
+
+class JaxPredictionOfPairs(JaxPrediction):
+    def predict_step(self, state, data):
+        outputs, other = super().predict_step(state, data)
+        return outputs, (state[0], other)
+
+
+@pytest.mark.parametrize("cls", [JaxPrediction, JaxPredictionOfPairs])
+def test_predictions_and_measures_in_steps_of_jax(cls):
+    if not backends.installed("jax"):
+        pytest.skip("jax is not installed")
+    with config.backend_scope("jax"):
+        inputs = keras.Input((X.shape[1],))
+        outputs = keras.layers.Dense(1)(keras.layers.BatchNormalization()(inputs))
+        plain, doubled = keras.Model(inputs, outputs), cls(inputs, outputs)
+        expected = plain.predict(X, verbose=0)
+        np.testing.assert_allclose(doubled.predict(X, verbose=0), 2 * expected, rtol=1e-5)
+        measured = JaxStep(inputs, outputs)
+        measured.compile("sgd", "mse")
+        logs = measured.evaluate(X, Y, verbose=0, return_dict=True, batch_size=len(X))
+        assert logs == {"mean": pytest.approx(expected.mean(), rel=1e-4)}
+
+
 class HandingOn(JaxStep):
     def train_step(self, *args, **kwargs):
         return super().train_step(*args, **kwargs)
