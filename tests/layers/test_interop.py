@@ -619,3 +619,21 @@ def test_optimizer_state_of_a_wrapped_convolution_is_that_of_its_gradient(engine
     model.fit(x.numpy(), y, batch_size=4, verbose=0)
     momentum = next(v for v in model.optimizer.variables if v.shape == (3, 2, 3, 3))
     np.testing.assert_allclose(host(momentum), 0.1 * host(twin.weight.grad), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("first_use", [
+    lambda torch, model: torch.inference_mode()(model)(X),
+    lambda torch, model: torch.func.vmap(lambda row: model(row[None])[0])(torch.tensor(X)),
+    lambda torch, model: torch.func.grad(lambda x: model(x).sum())(torch.tensor(X)),
+], ids=["inference_mode", "vmap", "grad"])  # fmt: skip
+def test_a_model_that_is_first_used_in_a_transform_of_torch_is_trained_later(first_use):
+    torch = pytest.importorskip("torch")
+    with config.backend_scope("torch"):
+        model = keras.Sequential([
+            keras.Input((X.shape[1],)), keras.layers.Dense(3), keras.layers.BatchNormalization(),
+        ])  # fmt: skip
+        first_use(torch, model)
+        before = model.get_weights()
+        model.compile("sgd", "mse")
+        model.fit(X, np.ones((len(X), 3)), verbose=0)
+    assert all((a != b).any() for a, b in zip(before[-2:], model.get_weights()[-2:], strict=True))

@@ -195,11 +195,13 @@ def stop_gradient(variable: Any) -> Any:
 def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) -> torch.Tensor:
     kernel = value.ndim >= 4  # of a convolution: fastest where each filter lies in one piece
     value = np.moveaxis(value, -1, 0) if kernel else value
-    held = from_host(np.array(value, dtypes.numpy_dtype(dtype), order="C"))
-    held = held.movedim(0, -1) if kernel else held
-    # A leaf that asks for gradients, so that a user's own loss.backward() finds it.
-    differentiable = trainable and (held.is_floating_point() or held.is_complex())
-    return held.requires_grad_() if differentiable else held
+    # It may be met first inside a transform of torch.func or inference_mode, and outlives them.
+    with torch.inference_mode(False), torch._C._DisableFuncTorch():
+        held = from_host(np.array(value, dtypes.numpy_dtype(dtype), order="C"))
+        held = held.movedim(0, -1) if kernel else held
+        # A leaf that asks for gradients, so that a user's own loss.backward() finds it.
+        held.requires_grad = trainable and (held.is_floating_point() or held.is_complex())
+    return held
 
 
 def set_trainable(held: torch.Tensor, trainable: bool) -> None:
