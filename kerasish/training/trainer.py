@@ -347,6 +347,7 @@ class Trainer(Steps):
         """
         self._check_compiled("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
+        self._check_targets(None, batch)
         step, metrics = self._ready(batch, "train")
         with self._keeping(metrics):
             self.reset_metrics()
@@ -364,6 +365,7 @@ class Trainer(Steps):
         """
         self._check_compiled("test_on_batch")
         batch = self._one_batch(x, y, sample_weight, None)
+        self._check_targets(None, batch)
         step, metrics = self._ready(batch, "test")
         with self._keeping(metrics):
             self.reset_metrics()

@@ -319,6 +319,12 @@ def test_shorter_epochs_go_on_in_the_same_data(backend):
     np.testing.assert_allclose(history["loss"], [2.5, 12.5, 22.5], rtol=1e-5)
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_targets_that_were_forgotten(method):
+    with pytest.raises(ValueError, match="got no targets"):
+        getattr(linear(), method)(X)
+
+
 @pytest.mark.parametrize("fraction", [1.0, 1.5, -0.5])
 def test_parts_for_validation_lie_between_0_and_1(fraction):
     with pytest.raises(ValueError, match="between 0 and 1"):
