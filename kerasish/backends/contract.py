@@ -17,6 +17,8 @@ import numpy as np
 
 Tensor = Any
 """An array of the engine."""
+State = Sequence[Any] | Callable[[], Sequence[Any]] | None
+"""Variables, or a function that gives those there are by now."""
 
 
 @runtime_checkable
@@ -60,7 +62,7 @@ class Engine(Protocol):
         self, fn: Callable[..., Any], variables: Sequence[Any], args: Sequence[Any] = ()
     ) -> tuple[tuple[Any, Any], list[Any]]: ...
     def compile(
-        self, fn: Callable[..., Any], variables: Sequence[Any] | None = None, **options: Any
+        self, fn: Callable[..., Any], variables: State = None, **options: Any
     ) -> Callable[..., Any]: ...
     def inference(self) -> AbstractContextManager[Any]: ...
     def eval_shape(self, fn: Callable[..., Any], specs: Sequence[Any]) -> Any: ...

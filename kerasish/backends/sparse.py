@@ -29,7 +29,7 @@ def host_entries(x: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]] | Non
     inside = np.all(indices < np.array(x.shape, indices.dtype), axis=1)
     indices, values = indices[inside], values[inside]
     # In ascending order and each once, as some engines want them.
-    places, where = np.unique(np.ravel_multi_index(tuple(indices.T), x.shape), return_inverse=True)
+    places, where = np.unique(np.ravel_multi_index(indices.T, x.shape), return_inverse=True)
     sums = np.zeros(len(places), values.dtype)
     np.add.at(sums, where, values)
     return np.stack(np.unravel_index(places, x.shape), -1), sums, tuple(x.shape)

@@ -40,9 +40,9 @@ def parse(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
     return tuple(terms), out
 
 
-def sizes(terms: Sequence[str], shapes: Sequence[Sequence[int]]) -> dict[str, int]:
+def sizes(terms: Sequence[str], shapes: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """The size of each letter; an axis of size one broadcasts to that of another operand."""
-    size: dict[str, int] = {}
+    size: dict[str, Any] = {}
     for term, shape in zip(terms, shapes, strict=True):
         for c, n in zip(term, shape, strict=True):
             known = size.setdefault(c, n)
@@ -52,7 +52,7 @@ def sizes(terms: Sequence[str], shapes: Sequence[Sequence[int]]) -> dict[str, in
             elif len(alike) > 1 or (n not in (1, known) and type(n) is int):
                 raise ShapeError(
                     f"einsum: {c!r} has the sizes {' and '.join(map(str, alike | {known, n}))} in "
-                    f"operands of the shapes {[tuple(map(int, s)) for s in shapes]}, read as "
+                    f"operands of the shapes {[tuple(s) for s in shapes]}, read as "
                     f"{','.join(terms)!r}."
                 )
     return size

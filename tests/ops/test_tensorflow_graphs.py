@@ -162,3 +162,19 @@ def test_tile_by_a_tensor():
 
         np.testing.assert_array_equal(tiled(X), np.tile(X, (3, 1)))
         np.testing.assert_array_equal(ops.tile(X, tf.constant([2, 1, 2])), np.tile(X, (2, 1, 2)))
+
+
+def test_sizes_that_do_not_fit_are_told_beside_unknown_ones():
+    import tensorflow as tf
+
+    with keras.config.backend_scope("tensorflow"):
+        given = [tf.TensorSpec((None, 3)), tf.TensorSpec((4, None))]
+
+        @tf.function(input_signature=given, autograph=False)
+        def product(a, b):
+            return ops.einsum("ij,jk->ik", a, b)
+
+        with pytest.raises(keras.errors.ShapeError, match="sizes 3 and 4 in .*None, 3.*4, None"):
+            product.get_concrete_function()
+    with pytest.raises(keras.errors.ShapeError, match="sizes 3 and 4 in .*None, 3.*4, None"):
+        ops.einsum("ij,jk->ik", keras.KerasTensor((None, 3)), keras.KerasTensor((4, None)))

@@ -117,7 +117,8 @@ def cast(x: Any, dtype: str) -> Any:
 
 def to_host(x: Any) -> np.ndarray:
     if isinstance(x, jax.experimental.sparse.JAXSparse):
-        indices, values, shape = host_entries(x)  # x.todense() knows no bools
+        entries: Any = host_entries(x)  # x.todense() knows no bools
+        indices, values, shape = entries
         dense = np.zeros(shape, values.dtype)
         dense[tuple(indices.T)] = values
         return dense
@@ -246,7 +247,7 @@ def compile(
     if variables is None:
         return _compile_discovering(fn)
     adapter = backends.active
-    state_of = variables if callable(variables) else lambda: variables
+    state_of: Any = variables if callable(variables) else lambda: variables
     held: list[Any] = []
     known: set[int] = set()
 
@@ -330,8 +331,8 @@ def compile(
             answers[key] = not slow and cost.get("flops", math.inf) < LOOPED_WORK
         return answers[key]
 
-    compiled.many = lambda batches: run(looped, batches)  # type: ignore[attr-defined]
-    compiled.loops = loops  # type: ignore[attr-defined]
+    compiled.many = lambda batches: run(looped, batches)
+    compiled.loops = loops
     return compiled
 
 

@@ -31,7 +31,7 @@ def _sparse_softmax_crossentropy(target: Any, logits: Any) -> Any:
     classes = logits.shape[-1]
     # A negative label must not count from the end: it gives NaN, like one that is too large.
     index = jnp.where(target < 0, classes, target)[..., None]
-    return -jnp.take_along_axis(_nn.log_softmax(logits), index, -1, mode="fill")[..., 0]
+    return -jnp.take_along_axis(_nn.log_softmax(logits, -1), index, -1, mode="fill")[..., 0]
 
 
 def _one_hot(x: Any, num_classes: int, axis: int, dtype: str) -> Any:

@@ -284,5 +284,5 @@ def _fill(shape: Any, value: Any, dtype: str) -> Any:
 
 def _arange(start: Any, stop: Any, step: Any, dtype: str) -> Any:
     if dtype == "bfloat16":
-        return np.arange(start, stop, step, np.float32).astype(numpy_dtype(dtype))
-    return np.arange(start, stop, step, numpy_dtype(dtype))
+        return np.arange(start, stop, step, dtype=np.float32).astype(numpy_dtype(dtype))
+    return np.arange(start, stop, step, dtype=numpy_dtype(dtype))

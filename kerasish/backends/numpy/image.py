@@ -35,7 +35,7 @@ def _spread(g: Any, ans: Any, x: Any, axis: int, after: int) -> Any:
     weights = np.zeros((after, x.shape[axis]), x.dtype)
     np.add.at(weights, (np.arange(after), low), 1 - share)
     np.add.at(weights, (np.arange(after), high), share)
-    return np.moveaxis(np.tensordot(g, weights, [[g.ndim + axis], [0]]), -1, axis)
+    return np.moveaxis(np.tensordot(g, weights, ([g.ndim + axis], [0])), -1, axis)
 
 
 defvjp(_shrink, _spread)

@@ -30,11 +30,11 @@ def eig(x: Any) -> tuple[Any, Any]:
     return w.astype(dtype), v.astype(dtype)
 
 
-def eigh(x: Any) -> tuple[Any, Any]:
+def eigh(x: Any) -> tuple[Any, ...]:
     return tuple(np.linalg.eigh(x))
 
 
-def qr(x: Any, mode: str) -> tuple[Any, Any]:
+def qr(x: Any, mode: Any) -> tuple[Any, ...]:
     return tuple(np.linalg.qr(x, mode))
 
 

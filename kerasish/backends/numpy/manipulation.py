@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def argsort(x: Any, axis: int | None) -> Any:
     return np.argsort(strip(x), axis, kind="stable").astype(np.int32)
 
 
-def _searchsorted(sorted_sequence: Any, values: Any, side: str) -> Any:
+def _searchsorted(sorted_sequence: Any, values: Any, side: Literal["left", "right"]) -> Any:
     return np.asarray(np.searchsorted(strip(sorted_sequence), strip(values), side), np.int32)
 
 

@@ -119,7 +119,7 @@ erfinv = _in_float64(_erfinv64)
 
 @primitive
 def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf if not x.size else None)
+    top = np.maximum.reduce(x, axis, keepdims=True, initial=None if x.size else -np.inf)
     top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
     with np.errstate(divide="ignore"):
         out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top

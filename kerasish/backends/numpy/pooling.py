@@ -30,7 +30,7 @@ class _Windows:
         counts = [
             windows.counts(*how) for how in zip(self.sizes, size, strides, self.pads, strict=True)
         ]
-        self.counts = math.prod(np.ix_(*counts))[..., None].astype(dtype)
+        self.counts = functools.reduce(np.multiply.outer, counts)[..., None].astype(dtype)
 
     def padded(self, x: Any, value: float) -> Iterator[tuple[slice, Any]]:
         for images in self.blocks:

@@ -189,7 +189,7 @@ def _power_base(g: Any, ans: Any, a: Any, b: Any) -> Any:
         slope = b * a ** (b - 1) if b else np.zeros_like(a)
     else:
         # Not 0 * a**-1 where the exponent is 0: NaN at a = 0.
-        slope = b * np.power(a, np.where((a == 0) & (b == 0), 1, b - 1))
+        slope = b * np.power(a, np.where((a == 0) & (b == 0), 1, np.subtract(b, 1)))
     return unbroadcast(g * slope, a)
 
 

@@ -129,9 +129,12 @@ def _eigh(g: Any, ans: Any, x: Any, UPLO: str = "L") -> Any:
 
 
 defvjp(np.linalg.eigh, _eigh)
-defvjp(np.linalg.eigvalsh, lambda g, ans, x, UPLO="L": _eigh(
-    Shares([g, None]), np.linalg.eigh(x, UPLO), x
-))
+
+def _eigvalsh(g: Any, ans: Any, x: Any, UPLO: Any = "L") -> Any:
+    return _eigh(Shares([g, None]), np.linalg.eigh(x, UPLO), x)
+
+
+defvjp(np.linalg.eigvalsh, _eigvalsh)
 
 
 @_conjugate

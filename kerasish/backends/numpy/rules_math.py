@@ -25,7 +25,7 @@ def _logsumexp(g: Any, ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     # Not exp(x - ans): of huge numbers ans has lost the logarithm. Where everything is -inf the
     # result does not move.
     finite = np.isfinite(strip(ans))
-    top = np.max(strip(x), axis=axis, keepdims=True, initial=-np.inf if not x.size else None)
+    top = np.maximum.reduce(strip(x), axis, keepdims=True, initial=None if x.size else -np.inf)
     parts = np.exp(np.where(finite, x - np.where(finite, top, 0), -np.inf))
     total = np.sum(parts, axis=axis, keepdims=True)
     return g * (parts / np.where(finite, total, 1)).astype(x.dtype)
@@ -102,7 +102,7 @@ def _rfft(g: Any, ans: Any, x: Any, n: int | None = None, axis: int = -1) -> Any
     return _resize(np.real(np.fft.fft(g, n, axis)), x.shape[axis], axis)
 
 
-def _irfft(g: Any, ans: Any, z: Any, n: int | None = None, axis: int = -1) -> Any:
+def _irfft(g: Any, ans: Any, z: Any, n: Any = None, axis: int = -1) -> Any:
     n = ans.shape[axis]
     half = np.conj(np.fft.rfft(g, n, axis))
     # Each frequency but the first (and the middle one of an even n) stands for two.

@@ -73,7 +73,7 @@ sparse_sum = sparse
 def sparse_unique(x: Any) -> Any:
     if type(x) is not Entries:
         return x  # as its parts are
-    places = np.ravel_multi_index(tuple(x.indices.T), x.shape)
+    places = np.ravel_multi_index(x.indices.T, x.shape)
     _, first, where = np.unique(places, return_index=True, return_inverse=True)
     if len(first) == len(places):
         return x

@@ -46,7 +46,7 @@ class Node:
 
     def __init__(self, parents: list[Node], pull: Callable[[Any], Any]):
         self.parents = parents
-        self.pull: Callable[[Any], Any] | None = pull
+        self.pull: Any = pull
         self.grad: Any = None
         tape = parents[0].tape
         if tape.record is None:  # what was kept from a tape that has ended is a constant
@@ -393,10 +393,10 @@ def primitive(function: Callable[..., Any]) -> Callable[..., Any]:
     if len(inspect.signature(function).parameters) == 1:
 
         @functools.wraps(function)
-        def wrapper(x: Any) -> Any:
-            return apply(wrapper, (x,), {}) if type(x) is Traced else function(x)
+        def single(x: Any) -> Any:
+            return apply(single, (x,), {}) if type(x) is Traced else function(x)
 
-        return wrapper
+        return single
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -422,8 +422,8 @@ def fused(body: Callable[..., Any]) -> Callable[..., Any]:
                     level = x.level
             return _record_fused(wrapper, level, args) if level else forward(*args)[0]
 
-        wrapper.forward = forward  # type: ignore[attr-defined]
-        wrapper.body = body  # type: ignore[attr-defined]
+        wrapper.forward = forward
+        wrapper.body = body
         return wrapper
 
     return decorate

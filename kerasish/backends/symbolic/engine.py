@@ -40,7 +40,7 @@ def _closed(name: str) -> Callable[..., Any]:
 for _name in ("add", "sub", "mul", "floordiv", "mod"):
     for _side in ("__", "__r"):
         setattr(Unknown, f"{_side}{_name}__", _closed(f"{_side}{_name}__"))
-Unknown.__neg__ = lambda self: Unknown(-int(self))  # type: ignore[method-assign]
+Unknown.__neg__ = lambda self: Unknown(-int(self))
 
 
 class Spec:
@@ -48,6 +48,7 @@ class Spec:
 
     __slots__ = ("__weakref__", "_keras_mask", "dtype", "shape")
     sparse = False
+    __getitem__: Callable[[Any], Any]  # core.operators gives it with the others
 
     def __init__(self, shape: Sequence[int], dtype: str):
         self.shape = tuple(shape)
@@ -79,7 +80,7 @@ class Spec:
             "The value of a symbolic tensor was asked for (by if, float(), int(), np.asarray, ...)."
             " Use keras.ops.cond / keras.ops.where for decisions on values."
         )
-        error._needs_engine = True  # type: ignore[attr-defined]
+        error._needs_engine = True
         raise error
 
     __bool__ = __float__ = __int__ = __index__ = __array__ = _no_value

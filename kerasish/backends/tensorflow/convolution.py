@@ -20,7 +20,7 @@ def sizes_of(x: Any) -> list[Any]:
     return sizes
 
 
-def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any:
+def _conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Any:
     if len(strides) == 1:
         return _conv(x[:, None], kernel[None], (1, *strides), padding, (1, *dilation))[:, 0]
     if len(strides) == 2:
@@ -55,7 +55,8 @@ def _conv_transpose(x: Any, kernel: Any, strides: Any, crops: Any, dilation: Any
     if len(strides) == 3:  # only whole results: crop them
         whole = [(0, min(hi, 0)) for _, hi in crops]
         out = windows.transposed(sizes, window, strides, whole, (1, 1, 1))
-        y = tf.nn.conv3d_transpose(x, kernel, [n, *out, kernel.shape[-2]], strides, "VALID")
+        shape: Any = [n, *out, kernel.shape[-2]]
+        y = tf.nn.conv3d_transpose(x, kernel, shape, strides, "VALID")
         return y[(slice(None), *(
             slice(lo, m - max(hi, 0)) for m, (lo, hi) in zip(out, crops, strict=True)
         ))]  # fmt: skip

@@ -133,7 +133,9 @@ def finish(name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
             return implementation(*args)
         # One for each size of features and units: only batch and time may change in a graph.
         # Values, not variables: a graph holds on to those, and fails when they are gone.
-        values = [None if x is None else tf.convert_to_tensor(x) for x in args[:arrays]]
+        values: list[Any] = [
+            None if x is None else tf.convert_to_tensor(x) for x in args[:arrays]
+        ]
         sizes = tuple(None if x is None else x.shape[-1] for x in values[:-1])
         return graph(sizes, values[0].device, *args[arrays:])(*values)
 
@@ -154,7 +156,7 @@ def share_variable(held: Any, make: Callable[[np.ndarray], Any]) -> Any:
     return owner
 
 
-def variable(value: np.ndarray, dtype: str, trainable: bool, owner: Any = None) -> tf.Variable:
+def variable(value: Any, dtype: str, trainable: bool, owner: Any = None) -> tf.Variable:
     # One tf.Variable for the whole life of ours: compiled functions hold on to the object, so a
     # value that comes home from another backend is assigned into it.
     held = getattr(owner, "_tf_variable", None)
@@ -236,7 +238,7 @@ def compile(
             here.tracing -= 1
 
     adapter = backends.active
-    state_of = variables if callable(variables) else lambda: variables or ()
+    state_of: Any = variables if callable(variables) else lambda: variables or ()
     held: list[Any] = []
     # One for each number of axes: an input of another rank must not blur the shapes of all.
     functions = collections.defaultdict(lambda: tf.function(
@@ -268,9 +270,9 @@ def compile(
 
 
 def _rank(x: Any) -> int | None:
-    shape = getattr(x, "shape", None)
+    shape: Any = getattr(x, "shape", None)
     if shape is None or isinstance(shape, tf.TensorShape):
-        return shape and shape.rank
+        return None if shape is None else shape.rank
     return len(shape)
 
 

@@ -84,10 +84,10 @@ def _exchanges(order: Any) -> Any:
         # Where row order[k] now is; there goes the row that stands at k.
         here = tf.one_hot(k, n, dtype=tf.bool, on_value=True, off_value=False)
         there = rows == tf.gather(order, [k], axis=-1)
-        position = tf.argmax(tf.cast(there, tf.int32), axis=-1, output_type=tf.int32)[..., None]
+        position = tf.argmax(tf.cast(there, tf.int32), axis=-1, output_type=tf.int32)
         rows = tf.where(there, tf.gather(rows, [k], axis=-1), rows)
         rows = tf.where(here, tf.gather(order, [k], axis=-1), rows)
-        return k + 1, rows, tf.where(here, position, pivots)
+        return k + 1, rows, tf.where(here, tf.expand_dims(position, -1), pivots)
 
     rows = tf.broadcast_to(tf.range(n), tf.shape(order))
     start = (tf.constant(0), rows, tf.zeros_like(order))

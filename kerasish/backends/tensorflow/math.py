@@ -31,7 +31,7 @@ _FOLDS = {
 }  # fmt: skip
 
 
-def _segment(data: Any, ids: Any, num_segments: int | None, sorted: bool, kind: str) -> Any:
+def _segment(data: Any, ids: Any, num_segments: Any, sorted: bool, kind: str) -> Any:
     if num_segments is None:
         num_segments = tf.maximum(tf.reduce_max(ids), -1) + 1  # the least integer for none
     ids = tf.where(ids < tf.cast(num_segments, ids.dtype), ids, -1)  # -1 is dropped, more fails
@@ -64,9 +64,10 @@ def ifft2(x: Any) -> tuple[Any, Any]:
 def _fit(x: Any, n: int) -> Any:
     """The last axis cut or padded to a length: TensorFlow's transforms do it, but their gradients
     do not undo it."""
-    if x.shape[-1] != n:
-        x = tf.pad(x, [*[[0, 0]] * (len(x.shape) - 1), [0, n]])[..., :n]
-    return x
+    if x.shape[-1] == n:
+        return x
+    x = tf.pad(x, [*[[0, 0]] * (len(x.shape) - 1), [0, n]])
+    return x[..., :n]
 
 
 def _rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:

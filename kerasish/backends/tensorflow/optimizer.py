@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -67,7 +67,7 @@ def _adam(o: Any, param: Any, grad: Any, slots: Any, rate: Any) -> None:
     )  # fmt: skip
 
 
-_KERNELS = {"sgd": _sgd, "adam": _adam}
+_KERNELS: dict[str | None, Callable[..., Any]] = {"sgd": _sgd, "adam": _adam}
 
 
 def number(variable: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,7 @@ def _adagrad(o: Any, params: Any, grads: Any, slots: Any, rate: float, decay: An
     torch._foreach_addcdiv_(params, grads, divisor, value=-rate)
 
 
-_KERNELS = {"adam": _adam, "sgd": _sgd, "adagrad": _adagrad}
+_KERNELS: dict[str | None, Callable[..., Any]] = {"adam": _adam, "sgd": _sgd, "adagrad": _adagrad}
 
 
 def number(variable: Any) -> Any:
