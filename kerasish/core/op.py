@@ -29,7 +29,7 @@ from kerasish.errors import (
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCALARS = (bool, int, float, complex)
-_PLAIN = frozenset((bool, int, float, str, type(None), types.FunctionType))
+_PLAIN: frozenset[type] = frozenset((bool, int, float, str, type(None), types.FunctionType))
 _HOST = frozenset((np.ndarray, *np.sctypeDict.values()))
 OPS: set[str] = set()
 """The names of all ops that were defined."""
@@ -155,8 +155,8 @@ def op(
     empty is a primitive, which every adapter must define.
     """
     if fn is None:
-        return lambda fn: op(
-            fn, convert=convert, float=float, double=double, common=common, number=number,
+        return functools.partial(
+            op, convert=convert, float=float, double=double, common=common, number=number,
             like=like, wide=wide, back=back, real=real, rank=rank,
         )
     name = fn.__name__
@@ -172,7 +172,7 @@ def op(
         kinds = {"convert": convert, "common": common, "float": float, "double": double,
                  "number": number, "like": like}  # fmt: skip
         wrapper = _positional(fn, name, parameters, kinds, back, real, rank)
-    wrapper.op_name = name  # type: ignore[attr-defined]
+    wrapper.op_name = name
     return wrapper
 
 
@@ -239,8 +239,8 @@ def _positional(
     whole = [i for i in groups["convert"] if names[i] in _INDICES]
     needed = {i for i in arrays if public and defaults[i] is inspect.Parameter.empty
               and "None" not in str(parameters[i].annotation)}
-    others = [(i, *(_taken(p) if public else (_PLAIN, True))) for i, p in enumerate(parameters)
-              if i not in arrays]  # fmt: skip
+    others = [(i, taken, many) for i, p in enumerate(parameters) if i not in arrays
+              for taken, many in [_taken(p) if public else (_PLAIN, True)]]  # fmt: skip
     loose = [*groups["convert"], *groups["common"], *lists["convert"], *lists["common"]]
     numbers = [i for i in loose if public and not real and i not in whole]
     typed = [i for i, *_ in others if public and names[i] == "dtype"]
@@ -501,7 +501,7 @@ def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool | str) -> 
     parameter takes is refused."""
     if isinstance(x, np.ndarray | np.generic | range) and str not in taken:
         whole = many and isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype.kind in "iu"
-        x = x.tolist() if hasattr(x, "tolist") else list(x)
+        x = list(x) if isinstance(x, range) else x.tolist()
         if whole:  # perhaps many
             return tuple(x)
     if many and isinstance(x, list | tuple):
@@ -529,7 +529,7 @@ def _what(taken: frozenset[type], many: bool | str) -> str:
     )  # fmt: skip
 
 
-def number(parameter: str, x: Any) -> Any:
+def number(parameter: str, x: Any) -> float:
     """The value of a parameter that takes numbers, for functions without an op's checks."""
     return _plain(parameter, x, frozenset(_KINDS["float"]), False)
 

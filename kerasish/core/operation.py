@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from kerasish.core import symbolic
 from kerasish.core.op import _any_symbolic
 from kerasish.core.scope import auto_name
 from kerasish.errors import InvalidArgument, NotDefined
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 def snake_case(name: str) -> str:
@@ -17,6 +21,11 @@ def snake_case(name: str) -> str:
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def overridable(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Tells type checkers that subclasses may define the method with parameters of their own."""
+    return method
 
 
 class Operation:
@@ -30,7 +39,7 @@ class Operation:
     (None, 3)
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         # What __init__ got, so that simple classes need no get_config of their own.
         object.__setattr__(self, "_init_args", (args, kwargs))
@@ -108,7 +117,7 @@ class Operation:
         return any(m.startswith("kerasish.") and m not in bare for m in above)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """An object with this config."""
         return cls(**config)
 

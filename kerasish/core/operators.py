@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 _BINARY = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
@@ -36,7 +36,8 @@ def of_ufunc(ufunc: Any) -> Any:
     """The op of a NumPy function's meaning, or the function itself where there is none."""
     from kerasish import ops
 
-    name = {"remainder": "mod", "invert": "bitwise_not"}.get(ufunc.__name__, ufunc.__name__)
+    own: str = ufunc.__name__
+    name = {"remainder": "mod", "invert": "bitwise_not"}.get(own, own)
     return _divmod if name == "divmod" else getattr(ops, name, ufunc)
 
 
@@ -69,7 +70,31 @@ def _compare(op: str, x: Any, other: Any) -> Any:
     return _op(op)(x, other)
 
 
-def install(cls: type, bits: Sequence[str] = ()) -> type:
+if TYPE_CHECKING:
+
+    class Operators:
+        """A class that `install` gives the operators to, as type checkers see it."""
+
+        def _unary(self) -> Any: ...
+        def _binary(self, other: Any) -> Any: ...
+        def __eq__(self, other: Any) -> Any: ...
+        def __ne__(self, other: Any) -> Any: ...
+        def __hash__(self) -> int: ...
+        def __getitem__(self, key: Any) -> Any: ...
+        def __round__(self, ndigits: int = 0) -> Any: ...
+
+        __neg__ = __pos__ = __abs__ = __invert__ = _unary
+        __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _binary
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = _binary
+        __rpow__ = __matmul__ = __rmatmul__ = __divmod__ = __rdivmod__ = _binary
+        __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _binary
+        __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = _binary
+else:
+    Operators = object
+
+
+def install(cls: type, bits: Sequence[str] = ()) -> None:
     """Gives a class the operators; each calls the op of its meaning.
 
     Those named in `bits` work on the bits of integers, as an engine's arrays have it. The others
@@ -101,5 +126,4 @@ def install(cls: type, bits: Sequence[str] = ()) -> type:
     method("divmod", lambda self, other: (self // other, self % other))
     method("rdivmod", lambda self, other: (other // self, other % self))
     method("round", lambda self, ndigits=0: _op("round")(self, ndigits or 0))
-    cls.__hash__ = object.__hash__  # type: ignore[method-assign, assignment]
-    return cls
+    cls.__hash__ = object.__hash__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -27,8 +28,7 @@ _SMALL = ((2, 12), (3, 24))
 """The same (first axis, other axes) where an engine really runs: small, as NumPy computes."""
 
 
-@operators.install
-class KerasTensor:
+class KerasTensor(operators.Operators):
     """A tensor of a functional model: a shape, where `None` is unknown, and a dtype.
 
     Args:
@@ -89,7 +89,8 @@ class KerasTensor:
     @property
     def size(self) -> int | None:
         """The number of values, `None` where a size is unknown."""
-        return None if None in self._shape else int(np.prod(self._shape))
+        known = [d for d in self._shape if d is not None]
+        return math.prod(known) if len(known) == len(self._shape) else None
 
     @property
     def T(self) -> Any:
@@ -193,6 +194,7 @@ class KerasTensor:
     __index__ = __int__
 
 
+operators.install(KerasTensor)
 operators.install(Spec, ("and", "or", "xor", "invert"))
 
 

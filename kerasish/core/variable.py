@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,8 +15,7 @@ from kerasish.core import operators, scope
 from kerasish.errors import InvalidArgument, ShapeError
 
 
-@functools.partial(operators.install, bits=("invert",))
-class Variable:
+class Variable(operators.Operators):
     """A tensor that training changes in place: a weight, a counter, an optimizer's slot.
 
     Args:
@@ -65,8 +63,8 @@ class Variable:
         self._autocast = bool(autocast)
         self.aggregation = aggregation or "none"
         self.synchronization = synchronization
-        self.regularizer: Any = None
-        self.constraint: Any = None
+        self.regularizer = None
+        self.constraint = None
         self.overwrite_with_gradient = False
         self._layout = layout
         if isinstance(initializer, str):
@@ -298,6 +296,9 @@ class Variable:
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
         self._home = backends.host()
+
+
+operators.install(Variable, ("invert",))
 
 
 @contextlib.contextmanager

@@ -88,7 +88,7 @@ def dot_product_attention(
 
 @op
 def _attention(
-    query: Any, key: Any, value: Any, bias: Any, mask: Any, scale: float, is_causal: bool,
+    query: Any, key: Any, value: Any, bias: Any, mask: Any, scale: Any, is_causal: bool,
     soft_cap: float | None, flash: bool | None,
 ) -> Any:  # fmt: skip
     dtype = backends.active.dtype_of(query)

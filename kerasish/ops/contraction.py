@@ -517,7 +517,8 @@ def _signature(text: str) -> tuple[Any, Any]:
     side = rf"\s*{core}(\s*,\s*{core})*\s*"
     if not re.fullmatch(f"{side}->{side}", text):
         raise InvalidArgument(f"vectorize: {text!r} is not a signature like '(m,n),(n)->(m)'.")
-    return tuple(
+    inputs, outputs = (
         [tuple(re.findall(r"\w+", group)) for group in re.findall(r"\(([^)]*)\)", part)]
         for part in text.split("->")
     )
+    return inputs, outputs

@@ -338,7 +338,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             by_backend[active.name] = _of_tensors(f)
         return by_backend[active.name](*args)
 
-    function.op_name = f.__name__  # type: ignore[attr-defined]
+    function.op_name = f.__name__
     return function
 
 

@@ -179,7 +179,7 @@ def cast(x: Any, dtype: Any) -> Any:
         return raise_explained(error, "cast", [("x", x), ("dtype", dtype)])
 
 
-cast.op_name = "cast"  # type: ignore[attr-defined]
+cast.op_name = "cast"
 
 
 @op(convert="x")

@@ -350,8 +350,7 @@ def geomspace(
     if any(ops.dtype(x) in dtypes.COMPLEX for x in (start, stop)):
         raise DTypeError(f"geomspace: the ends must be real, got {start} and {stop}.")
     start, stop, kind = _ends(start, stop)
-    ends = [log(absolute(x)) for x in (start, stop)]
-    values = exp(linspace(*ends, num, endpoint))
+    values = exp(linspace(log(absolute(start)), log(absolute(stop)), num, endpoint))
     values = ops.moveaxis(multiply(values, sign(start)), 0, axis)
     return ops.cast(values, dtype or kind)
 

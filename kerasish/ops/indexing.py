@@ -110,6 +110,7 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     >>> [i.tolist() for i in keras.ops.nonzero([[0, 3], [4, 0]])]
     [[0, 1], [1, 0]]
     """
+    ...
 
 
 @op(convert="inputs")

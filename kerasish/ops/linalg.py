@@ -126,6 +126,7 @@ def slogdet(x: Any) -> tuple[Any, Any]:
     >>> float(sign), float(log)
     (-1.0, 0.0)
     """
+    ...
 
 
 @op(float="x", wide=True)
@@ -144,6 +145,7 @@ def eig(x: Any) -> tuple[Any, Any]:
     >>> w.real.tolist()
     [2.0, 3.0]
     """
+    ...
 
 
 @op(float="x", wide=True)
@@ -162,6 +164,7 @@ def eigh(x: Any) -> tuple[Any, Any]:
     >>> w.round(4).tolist()
     [1.0, 3.0]
     """
+    ...
 
 
 @op(float="x", wide=True)
@@ -199,6 +202,7 @@ def lu_factor(x: Any) -> tuple[Any, Any]:
     >>> lu.tolist(), pivots.tolist()
     ([[2.0, 2.0], [0.5, 1.0]], [1, 1])
     """
+    ...
 
 
 @op(float="x", wide=True)
@@ -218,6 +222,7 @@ def qr(x: Any, mode: str = "reduced") -> tuple[Any, Any]:
     >>> (q @ r).round(4).tolist()
     [[3.0, 1.0], [4.0, 2.0]]
     """
+    ...
 
 
 @op(float="a b", wide=True)
@@ -370,8 +375,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     >>> keras.ops.lstsq(a, b).round(3).tolist()
     [1.0, 2.0]
     """
-    rcond = _rounding(a) if rcond is None or rcond < 0 else rcond
-    return _with_columns(lambda a, b: matmul(_pinv(a, rcond), b), a, b)
+    least = _rounding(a) if rcond is None or rcond < 0 else rcond
+    return _with_columns(lambda a, b: matmul(_pinv(a, least), b), a, b)
 
 
 @op(float="x")
@@ -404,7 +409,7 @@ def norm(
                 f"{tuple(x.shape)}. Say which axes with axis=."
             )
     else:
-        axes = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
+        axes = tuple(axis) if isinstance(axis, Sequence) else (axis,)
     if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return safe_sqrt(sum(_square(x), axis=axes, keepdims=keepdims))
     if len(axes) == 1:

@@ -371,15 +371,14 @@ def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0)
     >>> [y.tolist() for y in keras.ops.array_split([1, 2, 3], 2)]
     [[1, 2], [3]]
     """
-    if np.ndim(indices_or_sections) == 0:
+    places: Any = indices_or_sections
+    if np.ndim(places) == 0:
         n = shape(x)[axis_of(axis, len(x.shape))]
         # The first pieces are one longer: piece i ends where i, or n % sections, of them do.
-        least, more = n // indices_or_sections, n % indices_or_sections
+        least, more = n // places, n % places
         smaller = min if isinstance(n, int) else ops.minimum
-        indices_or_sections = [
-            i * least + smaller(i, more) for i in range(1, indices_or_sections)
-        ]
-    return split(x, indices_or_sections, axis)
+        places = [i * least + smaller(i, more) for i in range(1, places)]
+    return split(x, places, axis)
 
 
 @op(convert="x")
@@ -470,15 +469,15 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
     >>> keras.ops.tile([1, 2], (2, 2)).tolist()
     [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
-    repeats = list(repeats) if np.ndim(repeats) else [repeats]
+    times: Any = repeats if np.ndim(repeats) else [repeats]
     sizes = shape(x)
-    ndim = max(len(repeats), len(sizes))
-    repeats = [1] * (ndim - len(repeats)) + repeats
-    sizes = (1,) * (ndim - len(sizes)) + tuple(sizes)
+    ndim = max(len(times), len(sizes))
+    times = (*[1] * (ndim - len(times)), *times)
+    sizes = (*[1] * (ndim - len(sizes)), *sizes)
     # An axis of size n beside a new one in front of it: (1, n) -> (r, n) -> (r * n).
     x = reshape(x, [d for n in sizes for d in (1, n)])
-    x = broadcast_to(x, [d for r, n in zip(repeats, sizes, strict=True) for d in (r, n)])
-    return reshape(x, [r * n for r, n in zip(repeats, sizes, strict=True)])
+    x = broadcast_to(x, [d for r, n in zip(times, sizes, strict=True) for d in (r, n)])
+    return reshape(x, [r * n for r, n in zip(times, sizes, strict=True)])
 
 
 @op(convert="x")
@@ -497,10 +496,11 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     axis = axis_of(axis, len(x.shape))
-    if np.ndim(repeats) and len(repeats) == 1:
-        repeats = int(repeats[0])
-    if np.ndim(repeats):
-        counts = np.asarray(repeats)
+    times: Any = repeats
+    if np.ndim(times) and len(times) == 1:
+        times = int(times[0])
+    if np.ndim(times):
+        counts = np.asarray(times)
         (size,) = unknown_shape(x.shape[axis : axis + 1])
         if size not in (None, len(counts)):
             raise ShapeError(
@@ -509,8 +509,8 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
         return ops.take(x, np.repeat(np.arange(len(counts), dtype="int32"), counts), axis)
     sizes = list(shape(x))
     x = expand_dims(x, axis + 1)
-    x = broadcast_to(x, [*sizes[: axis + 1], repeats, *sizes[axis + 1 :]])
-    sizes[axis] = sizes[axis] * repeats
+    x = broadcast_to(x, [*sizes[: axis + 1], times, *sizes[axis + 1 :]])
+    sizes[axis] = sizes[axis] * times
     return reshape(x, sizes)
 
 

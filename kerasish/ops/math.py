@@ -130,6 +130,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     >>> values.tolist(), indices.tolist()
     ([7, 5], [2, 0])
     """
+    ...
 
 
 @op(convert="targets", float="predictions", real=True)
@@ -265,6 +266,7 @@ def fft(x: Any) -> tuple[Any, Any]:
     >>> real.tolist(), imag.tolist()
     ([1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0])
     """
+    ...
 
 
 @op(float="*x", wide=True, real=True)
@@ -282,6 +284,7 @@ def fft2(x: Any) -> tuple[Any, Any]:
     >>> real.tolist()
     [[4.0, 0.0], [0.0, 0.0]]
     """
+    ...
 
 
 @op(float="*x", wide=True, real=True)
@@ -299,6 +302,7 @@ def ifft2(x: Any) -> tuple[Any, Any]:
     >>> real.tolist()
     [[1.0, 0.0], [0.0, 0.0]]
     """
+    ...
 
 
 @op(float="x", wide=True, real=True)
@@ -324,6 +328,7 @@ def rfft(x: Any, fft_length: int | None = None) -> tuple[Any, Any]:
 @op(float="x")
 def _rfft(x: Any, fft_length: int | None) -> tuple[Any, Any]:
     """`rfft` of a length that is possible."""
+    ...
 
 
 def _some(name: str, length: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from kerasish import backends, dtypes, ops
@@ -26,7 +27,7 @@ from kerasish.ops.elementwise import (
 )
 from kerasish.ops.logic import equal, isnan, logical_not, not_equal, where
 
-Axis = int | tuple[int, ...] | list[int] | None
+Axis = int | Sequence[int] | None
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod",

@@ -204,7 +204,7 @@ def _resize_axis(x: Any, axis: int, after: int, method: str, antialias: bool) ->
 
 @op(convert="x")
 def _resize(
-    x: Any, size: tuple[int, int], axes: tuple[int, int], method: str, antialias: bool
+    x: Any, size: Sequence[int], axes: Sequence[int], method: str, antialias: bool
 ) -> Any:
     for axis, after in zip(axes, size, strict=True):
         x = _resize_axis(x, axis, after, method, antialias)

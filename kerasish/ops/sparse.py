@@ -281,7 +281,7 @@ def _matmul(x1: Any, x2: Any) -> Any:
     if len(x2.shape) != 2 or len(x1.shape) < 2:
         _two_axes(x1, x2)
     sizes = ops.shape(x1)
-    if len(sizes) > 2:
+    if len(x1.shape) > 2:
         flat = _matmul(ops.reshape(x1, (-1, sizes[-1])), x2)
         return ops.reshape(flat, (*sizes[:-1], x2.shape[1]))
     if x1.shape[1] != x2.shape[0] and None not in (x1.shape[1], x2.shape[0]):
