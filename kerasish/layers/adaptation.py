@@ -148,7 +148,7 @@ class LowRank(Layer):
             config.pop("lora_alpha", None)
         return config
 
-    get_config._is_default = True  # type: ignore[attr-defined]
+    get_config._is_default = True
 
 
 class Adaptable(LowRank):
@@ -227,7 +227,7 @@ class Adaptable(LowRank):
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
-        Layer.dtype_policy.fset(self, value)  # type: ignore[attr-defined]
+        Layer.dtype_policy.__set__(self, value)
         if self.built:
             self._follow_policy()
 

@@ -45,7 +45,7 @@ def _window(target: Any, source: Any, size: int) -> Any:
 
 def _masked_softmax(scores: Any, mask: Any, axes: tuple[int, ...]) -> Any:
     """Softmax of what the mask shows; a row that sees nothing is all zeros."""
-    axis = axes if len(axes) > 1 else axes[0]
+    axis = axes[0] if len(axes) == 1 else axes
     if mask is None:
         return ops.softmax(scores, axis=axis)
     dtype = ops.dtype(scores)
@@ -202,7 +202,7 @@ class MultiHeadAttention(_Projected):
             raise InvalidArgument(
                 f"attention_axes is an axis or a tuple of axes, got {attention_axes!r}."
             )
-        self._attention_axes = (
+        self._attention_axes: Any = (
             (attention_axes,) if isinstance(attention_axes, int)
             else None if attention_axes is None else tuple(attention_axes)
         )
@@ -319,7 +319,7 @@ class MultiHeadAttention(_Projected):
         out = KerasTensor(self.compute_output_shape(query.shape), self.compute_dtype)
         if not return_attention_scores:
             return out
-        axes = self._attention_axes
+        axes = self._attention_axes or range(1, len(query.shape) - 1)
         batch = [n for i, n in enumerate(query.shape[:-1]) if i not in axes]
         scores = (*batch, self._num_heads, *(query.shape[i] for i in axes),
                   *(value.shape[i] for i in axes))

@@ -7,7 +7,7 @@ import inspect
 import types
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from kerasish import constraints as constraints_module
 from kerasish.backends.state import local
 from kerasish.core import scope, symbolic
 from kerasish.core.op import _any_symbolic, describe
-from kerasish.core.operation import Operation
+from kerasish.core.operation import Operation, overridable
 from kerasish.core.symbolic import KerasTensor
 from kerasish.core.variable import Variable
 from kerasish.errors import (
@@ -30,6 +30,9 @@ from kerasish.errors import (
 from kerasish.layers import input_spec as input_spec_module
 from kerasish.layers import masking
 from kerasish.layers.masking import get_mask, set_mask
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _NOT_STATE = frozenset({
     "_inbound_nodes", "_init_args", "_losses", "_dtype_policy", "input_spec", "_seen_shapes",
@@ -108,9 +111,9 @@ class Layer(Operation):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
-            cls.build = _tracked_build(vars(cls)["build"])  # type: ignore[method-assign]
+            cls.build = _tracked_build(vars(cls)["build"])
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if (become := backends.active.lookup("module_like")) is not None:
             become(Layer)
         self = super().__new__(cls, *args, **kwargs)
@@ -198,7 +201,7 @@ class Layer(Operation):
     @property
     def _policy(self) -> Any:
         """The policy of this layer, also where a `DTypePolicyMap` holds one for each path."""
-        policy = self._dtype_policy
+        policy: Any = self._dtype_policy
         return policy[self.path] if policy._by_path else policy
 
     @property
@@ -214,7 +217,7 @@ class Layer(Operation):
     @property
     def compute_dtype(self) -> str:
         """The dtype in which the layer computes."""
-        policy = self._dtype_policy  # as in `_policy`: layers ask for it in every call
+        policy: Any = self._dtype_policy  # as in `_policy`: layers ask for it in every call
         return (policy[self.path] if policy._by_path else policy).compute_dtype
 
     @property
@@ -281,7 +284,7 @@ class Layer(Operation):
     def _walk_layers(self) -> Iterator[tuple[Layer, tuple[list[Variable], list[Layer], list[Any]]]]:
         """This layer and all layers in it, each once and with its parts, outer ones first."""
         seen = set()
-        stack = [self]
+        stack: list[Layer] = [self]
         while stack:
             layer = stack.pop()
             if id(layer) not in seen:
@@ -791,7 +794,7 @@ class Layer(Operation):
         """Adds to an error of ours which layer it came from, once."""
         if getattr(error, "_located", False) or not error.args:
             return
-        error._located = True  # type: ignore[attr-defined]
+        error._located = True
         message = str(error.args[0])
         if f"{self.name!r}" in message:
             return
@@ -943,8 +946,9 @@ class Layer(Operation):
         outputs = self.compute_output_spec(*inputs)
         return tree.map_structure(lambda x: x.shape, outputs)
 
-    compute_output_shape._is_default = True  # type: ignore[attr-defined]
+    compute_output_shape._is_default = True
 
+    @overridable
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the output: the input's, for layers that keep the axes."""
         return previous_mask
@@ -1027,10 +1031,10 @@ class Layer(Operation):
                 config = {k: v for k, v in config.items() if k in accepted}
         return config
 
-    get_config._is_default = True  # type: ignore[attr-defined]
+    get_config._is_default = True
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         dtype = config.get("dtype")
         if isinstance(dtype, dict):

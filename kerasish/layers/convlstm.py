@@ -60,7 +60,7 @@ class ConvLSTMCell(LSTMCell):
             initializer=self.recurrent_initializer, regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,
         )  # fmt: skip
-        self.bias = None
+        self.bias: Any = None
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias", shape=(width,), initializer=self._bias_start(),

@@ -90,7 +90,7 @@ class _Conv(Layer):
         return channels
 
     def _add_bias(self, filters: int) -> None:
-        self.bias = None
+        self.bias: Any = None
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias", shape=(filters,), initializer=self.bias_initializer,

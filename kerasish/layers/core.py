@@ -71,7 +71,7 @@ class Dense(Adaptable):
             name="kernel", shape=self._kernel_shape, initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
         )  # fmt: skip
-        self.bias = None
+        self.bias: Any = None
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias", shape=(self.units,), initializer=self.bias_initializer,
@@ -145,7 +145,7 @@ class EinsumDense(Adaptable):
             name="kernel", shape=self._kernel_shape, initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
         )  # fmt: skip
-        self.bias = None
+        self.bias: Any = None
         if bias_shape is not None:
             self.bias = self.add_weight(
                 name="bias", shape=bias_shape, initializer=self.bias_initializer,
@@ -252,7 +252,7 @@ class Embedding(Adaptable):
     (1, 3, 4)
     """
 
-    input_dtype = "int32"
+    input_dtype: str = "int32"
 
     def __init__(
         self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",

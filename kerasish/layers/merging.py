@@ -237,7 +237,8 @@ class Dot(Layer):
 
     def _axes(self, shapes: Any) -> tuple[int, int]:
         axes = [self.axes, self.axes] if isinstance(self.axes, int) else list(self.axes)
-        return tuple(a % len(s) for a, s in zip(axes, shapes, strict=True))  # type: ignore
+        a, b = (axis % len(s) for axis, s in zip(axes, shapes, strict=True))
+        return a, b
 
     def build(self, input_shape: Any) -> None:
         self.compute_output_shape(input_shape)

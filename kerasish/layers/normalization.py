@@ -33,7 +33,8 @@ class _Affine(Layer):
         self.supports_masking = True
 
     def _add_affine(self, shape: Any, only_scale: bool = False) -> None:
-        self.gamma = self.beta = None
+        self.gamma: Any = None
+        self.beta: Any = None
         if self.scale or only_scale:
             self.gamma = self.add_weight(
                 name="gamma", shape=shape, initializer=self.gamma_initializer,
@@ -441,7 +442,7 @@ class SpectralNormalization(Wrapper):
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         inner = self.layer
-        self._kernel = next(
+        self._kernel: Any = next(
             (k for n in ("_kernel", "kernel", "embeddings")
              if (k := inner.__dict__.get(n)) is not None), None,
         )

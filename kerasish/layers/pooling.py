@@ -52,7 +52,7 @@ class _Pool(Layer):
 
 class _MaxPool(_Pool):
     _keeps_dtype = True
-    _pool = staticmethod(lambda *a: ops.max_pool(*a))
+    _pool = staticmethod(ops.max_pool)
 
 
 class MaxPooling1D(_MaxPool):
@@ -121,7 +121,7 @@ class MaxPooling3D(_MaxPool):
 
 
 class _AveragePool(_Pool):
-    _pool = staticmethod(lambda *a: ops.average_pool(*a))
+    _pool = staticmethod(ops.average_pool)
 
 
 class AveragePooling1D(_AveragePool):

@@ -95,12 +95,12 @@ class EinsumKernel(Kernel):
         return inputs, kernel, output
 
     @functools.cached_property
-    def summed(self) -> tuple[int, ...]:  # type: ignore[override]
+    def summed(self) -> tuple[int, ...]:
         inputs, kernel, output = self.letters
         return tuple(i for i, c in enumerate(kernel) if c not in output)
 
     @functools.cached_property
-    def input_axes(self) -> tuple[int, ...]:  # type: ignore[override]
+    def input_axes(self) -> tuple[int, ...]:
         inputs, kernel, _ = self.letters
         # Axes before an ellipsis are counted from the front, those behind it from the back.
         front = inputs.find(".") if "." in inputs else len(inputs)
@@ -367,7 +367,7 @@ class Grouped(Stored):
             return packed
         transposed, axis = self.layout(kernel)
         inputs_packed = (axis == -1) == transposed
-        size = kernel.packed_inputs if inputs_packed else scale.shape[axis]
+        size: Any = kernel.packed_inputs if inputs_packed else scale.shape[axis]
         return numeric.unpack_int4(packed, size, axis, self.dtype)
 
     def read(self, kernel: Kernel, values: dict[str, Any]) -> Any:
@@ -477,7 +477,9 @@ class Observer(Mode):
 
     def __init__(self, policy: Any = None):
         super().__init__(policy)
-        self.count, self._gram, self._magnitude = 0, 0.0, 0.0
+        self.count = 0
+        self._gram: Any = 0.0
+        self._magnitude: Any = 0.0
 
     @property
     def gram(self) -> np.ndarray:
@@ -580,8 +582,8 @@ MODES: dict[str, type[Mode]] = {
 }  # fmt: skip
 
 
-def mode_of(policy: Any, config: Any, statistics: Any = None) -> Mode | None:
-    """The mode of a quantized policy."""
+def mode_of(policy: Any, config: Any, statistics: Any = None) -> Any:
+    """The `Mode` of a quantized policy, `None` of another."""
     name = policy.quantization_mode
     if name is None:
         return None
@@ -592,13 +594,13 @@ def mode_of(policy: Any, config: Any, statistics: Any = None) -> Mode | None:
 
 def resolve(mode: Any, config: Any) -> configs.QuantizationConfig:
     """The config that the arguments of `quantize` ask for."""
-    if mode is None and config is None:
-        raise InvalidArgument("quantize() needs a mode or a config.")
     if config is not None and not isinstance(config, configs.QuantizationConfig):
         raise InvalidArgument(
             f"The config of quantize() is one of keras.quantizers.*Config, got {config!r}."
         )
     if mode is None:
+        if config is None:
+            raise InvalidArgument("quantize() needs a mode or a config.")
         return config
     if mode not in MODES:
         raise InvalidArgument(f"Unknown quantization mode {mode!r}. Expected one of {list(MODES)}.")

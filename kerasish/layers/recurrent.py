@@ -100,7 +100,7 @@ class _Cell(DropoutRNNCell, Layer):
             initializer=self.recurrent_initializer, regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,
         )  # fmt: skip
-        self.bias = None
+        self.bias: Any = None
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias", shape=self._bias_shape(), initializer=self._bias_start(),
@@ -651,10 +651,10 @@ class RNN(Layer):
         return _map_shapes(lambda s: KerasTensor(s, self.compute_dtype), shape)
 
     def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
-        several = isinstance(sequences, list | tuple) and len(sequences) > 1
-        if several and initial_state is None and all(hasattr(s, "shape") for s in sequences):
+        if initial_state is None and isinstance(sequences, list | tuple) and len(sequences) > 1 \
+                and all(hasattr(s, "shape") for s in sequences):
             # Keras' older form: [sequence, state, ...]
-            sequences, initial_state = sequences[0], list(sequences[1:])
+            sequences, *initial_state = sequences
         if initial_state is not None:
             kwargs["initial_state"] = initial_state
         return super().__call__(sequences, **kwargs)
@@ -784,9 +784,11 @@ class SimpleRNN(_WithCell):
         )
         self.input_spec = InputSpec(ndim=3)
 
-    def _sequence(self, x: Any, states: Any, *weights_and_mask: Any) -> Any:
+    def _sequence(
+        self, x: Any, states: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any
+    ) -> Any:
         return _simple_rnn(
-            x, states[0], *weights_and_mask, self.go_backwards,
+            x, states[0], kernel, recurrent_kernel, bias, mask, self.go_backwards,
             _standard(self.cell.activation, "tanh"), self.return_sequences,
             self.zero_output_for_mask, self.unroll,
         )
@@ -838,9 +840,11 @@ class LSTM(_WithCell):
         self.use_cudnn = _cudnn(use_cudnn)
         self.input_spec = InputSpec(ndim=3)
 
-    def _sequence(self, x: Any, states: Any, *weights_and_mask: Any) -> Any:
+    def _sequence(
+        self, x: Any, states: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any
+    ) -> Any:
         return _lstm(
-            x, *states, *weights_and_mask, self.go_backwards,
+            x, states[0], states[1], kernel, recurrent_kernel, bias, mask, self.go_backwards,
             _standard(self.cell.activation, "tanh"),
             _standard(self.cell.recurrent_activation, "sigmoid"),
             self.return_sequences, self.zero_output_for_mask, self.unroll, self.use_cudnn,
@@ -893,9 +897,11 @@ class GRU(_WithCell):
         self.use_cudnn = _cudnn(use_cudnn)
         self.input_spec = InputSpec(ndim=3)
 
-    def _sequence(self, x: Any, states: Any, *weights_and_mask: Any) -> Any:
+    def _sequence(
+        self, x: Any, states: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any
+    ) -> Any:
         return _gru(
-            x, states[0], *weights_and_mask, self.go_backwards,
+            x, states[0], kernel, recurrent_kernel, bias, mask, self.go_backwards,
             _standard(self.cell.activation, "tanh"),
             _standard(self.cell.recurrent_activation, "sigmoid"),
             self.return_sequences, self.cell.reset_after, self.zero_output_for_mask, self.unroll,

@@ -408,7 +408,7 @@ class UpSampling1D(_UpSampling):
         if not isinstance(size, int):
             raise DTypeError(f"UpSampling1D takes an int, got size={size!r}.")
         super().__init__(size, "channels_last", **kwargs)
-        self.size = size  # type: ignore[assignment]
+        self.size = size
 
     get_config = _without_data_format
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerasish import backends, dtypes, ops, tree
 from kerasish.backends.state import local
+from kerasish.core.operation import overridable
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import DTypeError, InvalidArgument, NotBuilt, NotDefined, ShapeError
 from kerasish.layers.base import Layer
@@ -20,6 +21,9 @@ from kerasish.models import graph_config
 from kerasish.models.function import Function, entered
 from kerasish.training.steps import Kept
 from kerasish.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Model(Trainer, Layer):
@@ -39,10 +43,9 @@ class Model(Trainer, Layer):
     (3, 2)
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Model and _is_functional(args, kwargs):
-            return Layer.__new__(Functional, *args, **kwargs)
-        return super().__new__(cls, *args, **kwargs)
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        kind: Any = Functional if cls is Model and _is_functional(args, kwargs) else cls
+        return super().__new__(kind, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any):
         Trainer.__init__(self)
@@ -59,7 +62,7 @@ class Model(Trainer, Layer):
             Layer.__init__(self, *args, **kwargs)
 
     @property
-    def _in_pipelines(self) -> bool:  # type: ignore[override]
+    def _in_pipelines(self) -> bool:
         return all(layer._in_pipelines for layer in self.layers)
 
     def _call_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -75,7 +78,8 @@ class Model(Trainer, Layer):
         for x in tree.flatten(inputs):
             if isinstance(x, KerasTensor) and x.node is None:
                 InputLayer(input_tensor=x, name=x.name)
-        if any(isinstance(x, KerasTensor) and not x.node.is_input for x in tree.flatten(inputs)):
+        if any(isinstance(x, KerasTensor) and x.node is not None and not x.node.is_input
+               for x in tree.flatten(inputs)):  # fmt: skip
             inputs, outputs = entered(inputs, outputs)
         graph = Function(inputs, outputs, name=self.name)
         names = [o.name for o in graph.operations]
@@ -113,12 +117,12 @@ class Model(Trainer, Layer):
         raise AttributeError("`Model.layers` is made by the model; choose another attribute name.")
 
     @property
-    def inputs(self) -> list[KerasTensor] | None:
+    def inputs(self) -> Any:
         """The symbolic inputs as a list; `None` where the model was not made from them."""
         return self._function.inputs if self._graph is not None else None
 
     @property
-    def outputs(self) -> list[KerasTensor] | None:
+    def outputs(self) -> Any:
         """The symbolic outputs as a list; `None` where the model was not made from them."""
         return self._function.outputs if self._graph is not None else None
 
@@ -161,6 +165,7 @@ class Model(Trainer, Layer):
         """The names of the outputs, which dicts of losses and metrics have as keys."""
         return list(self._output_names)
 
+    @overridable
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Runs the graph; a subclass defines its own."""
         if self._graph is None:
@@ -173,7 +178,7 @@ class Model(Trainer, Layer):
         alone = isinstance(outputs, list | tuple) and len(outputs) == 1
         return outputs[0] if alone and not isinstance(outputs[0], KerasTensor) else outputs
 
-    call._runs_graph = True  # type: ignore[attr-defined]
+    call._runs_graph = True
 
     def _run_graph(self, inputs: Any) -> Any:
         function = self._graph.value
@@ -286,8 +291,9 @@ class Model(Trainer, Layer):
             return tree.map_structure(lambda x: x.shape, self.compute_output_spec(inputs))
         return Layer.compute_output_shape(self, input_shape)
 
-    compute_output_shape._is_default = True  # type: ignore[attr-defined]
+    compute_output_shape._is_default = True
 
+    @overridable
     def build(self, input_shape: Any = None) -> None:
         """Builds all layers for an input shape (with the batch axis)."""
         if self._graph is not None:
@@ -374,9 +380,10 @@ class Model(Trainer, Layer):
             return graph_config.graph_to_config(self)
         return Layer.get_config(self)
 
-    get_config._is_default = True  # type: ignore[attr-defined]
+    get_config._is_default = True
 
     @classmethod
+    @overridable
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """A model with this config, without its weights."""
         if {"layers", "input_layers", "output_layers"} <= config.keys():
@@ -656,7 +663,7 @@ def _output_names(graph: Function) -> list[str]:
     return names
 
 
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
     """The model, without weights, that `model.to_json()` described.
 
     Args:
@@ -675,6 +682,6 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     except (json.JSONDecodeError, RecursionError) as error:
         raise InvalidArgument(f"The text is not the JSON of a model: {error}.") from None
     model = deserialize_keras_object(config, custom_objects=custom_objects)
-    if not isinstance(model, Layer):
+    if not issubclass(type(model), Layer):
         raise InvalidArgument(f"The JSON describes {model!r}, which is no model.")
     return model

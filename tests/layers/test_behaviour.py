@@ -423,6 +423,14 @@ def test_masked_attention_and_loss(backend):
     )
 
 
+def test_attention_tells_the_shape_of_its_scores_before_it_is_built():
+    query, value = keras.KerasTensor((None, 3, 4)), keras.KerasTensor((None, 5, 4))
+    for axes, shape in ((None, (None, 2, 3, 5)), ((1,), (None, 2, 3, 5))):
+        layer = L.MultiHeadAttention(2, 3, attention_axes=axes)
+        out, scores = layer.compute_output_spec(query, value, return_attention_scores=True)
+        assert (out.shape, scores.shape) == ((None, 3, 4), shape)
+
+
 def test_masks_as_arguments_and_computed(backend):
     got = []
 

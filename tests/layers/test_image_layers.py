@@ -266,6 +266,21 @@ def test_one_transformation_serves_several_batches(backend):
         assert np.abs(once - images).max() > 1
 
 
+@randomly
+def test_transformations_are_drawn_from_any_seed(make):
+    layer = make()
+    mine = keras.random.SeedGenerator(3)
+    for seed in (None, 3, mine):
+        drawn = layer.get_random_transformation({"images": IMAGES}, seed=seed)
+        masks = keras.ops.array(IMAGES[..., :1])
+        moved = layer.transform_segmentation_masks(segmentation_masks=masks, transformation=drawn)
+        assert moved.shape == masks.shape
+    again = [layer.get_random_transformation({"images": IMAGES}, seed=3) for _ in range(2)]
+    keras.tree.assert_same_structure(*again)
+    for a, b in zip(*map(keras.tree.flatten, again)):
+        np.testing.assert_array_equal(host(a), host(b))
+
+
 def test_subclasses_change_labels_and_boxes(backend):
     class Flip(L.RandomFlip):
         def transform_labels(self, labels, transformation, training=True):

@@ -51,7 +51,7 @@ class ImageLayer(PipelineLayer):
         self.seed = seed
         self.data_format = config.standardize_data_format(data_format)
         self.built = True
-        self.seed_generator = None if self.at_inference else random.SeedGenerator(seed)
+        self.seed_generator: Any = None if self.at_inference else random.SeedGenerator(seed)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """Draws what is to be done to a batch."""
@@ -64,9 +64,9 @@ class ImageLayer(PipelineLayer):
         return labels
 
     def transform_segmentation_masks(
-        self, masks: Any, transformation: Any, training: bool = True
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
     ) -> Any:
-        return masks
+        return segmentation_masks
 
     def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
         """Where boxes (`"xyxy"`, in pixels of images of that height and width) go."""
@@ -83,7 +83,8 @@ class ImageLayer(PipelineLayer):
                 f"{type(self).__name__}.transform_bounding_boxes needs the sizes of the images: "
                 "call the layer with a dict of images and boxes."
             )
-        boxes, (before, after), source = bounding_boxes, sizes, self.bounding_box_format
+        boxes, (before, after) = bounding_boxes, sizes
+        source: Any = self.bounding_box_format
         x = convert_format(boxes["boxes"], source, "xyxy", *before)
         x = self.move_boxes(x, transformation, before)
         moved = clip_to_image_size({**boxes, "boxes": x}, *after)

@@ -279,9 +279,9 @@ def encode_box_to_deltas(
     [[0.20000000298023224, 0.10000000149011612, 0.0, 0.0]]
     """
     _check_encoding(encoding_format, variance)
-    size = (None, None) if image_shape is None else image_shape[:2]
-    a = convert_format(anchors, anchor_format, encoding_format, *size)
-    b = convert_format(boxes, box_format, encoding_format, *size)
+    height, width = (None, None) if image_shape is None else image_shape[:2]
+    a = convert_format(anchors, anchor_format, encoding_format, height, width)
+    b = convert_format(boxes, box_format, encoding_format, height, width)
     centers = (b[..., :2] - a[..., :2]) / a[..., 2:]
     deltas = ops.concatenate([centers, ops.log(b[..., 2:] / a[..., 2:])], axis=-1)
     return deltas if variance is None else deltas / ops.convert_to_tensor(variance, "float32")
@@ -317,14 +317,14 @@ def decode_deltas_to_boxes(
             )
             for k, x in boxes_delta.items()
         }
-    size = (None, None) if image_shape is None else image_shape[:2]
-    a = convert_format(anchors, anchor_format, encoded_format, *size)
+    height, width = (None, None) if image_shape is None else image_shape[:2]
+    a = convert_format(anchors, anchor_format, encoded_format, height, width)
     deltas = ops.cast(ops.convert_to_tensor(boxes_delta), "float32")
     if variance is not None:
         deltas = deltas * ops.convert_to_tensor(variance, "float32")
     centers = deltas[..., :2] * a[..., 2:] + a[..., :2]
     boxes = ops.concatenate([centers, ops.exp(deltas[..., 2:]) * a[..., 2:]], axis=-1)
-    return convert_format(boxes, encoded_format, box_format, *size)
+    return convert_format(boxes, encoded_format, box_format, height, width)
 
 
 def _check_encoding(encoding_format: str, variance: Any) -> None:

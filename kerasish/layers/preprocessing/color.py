@@ -7,6 +7,7 @@ from typing import Any
 from kerasish import ops, random
 from kerasish.errors import InvalidArgument
 from kerasish.layers.preprocessing.augmentation import ImageLayer, bounds, per_image
+from kerasish.random.seed import draw_seed
 
 _UNIT = (0.0, 1.0)
 
@@ -459,7 +460,7 @@ class RandomErasing(_Color):
             "center": tuple(
                 side / 2.0 + (1.0 - side) * self.draw(data, seed=seed) for _ in range(2)
             ),
-            "noise": (self.seed_generator if seed is None else seed).next(),
+            "noise": draw_seed(self.seed_generator if seed is None else seed),
         }
 
     def _change(self, x: Any, transformation: Any) -> Any:

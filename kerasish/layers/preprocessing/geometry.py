@@ -10,6 +10,7 @@ from kerasish.errors import InvalidArgument
 from kerasish.layers.preprocessing.augmentation import ImageLayer, bounds, images_of, per_image
 from kerasish.layers.preprocessing.boxes import around
 from kerasish.ops.resampling import projection
+from kerasish.random.seed import draw_seed
 
 
 class _Geometry(ImageLayer):
@@ -46,9 +47,9 @@ class _Geometry(ImageLayer):
         return self._move(images, transformation, self.interpolation)
 
     def transform_segmentation_masks(
-        self, masks: Any, transformation: Any, training: bool = True
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
     ) -> Any:
-        return self._move(masks, transformation, "nearest")
+        return self._move(segmentation_masks, transformation, "nearest")
 
     def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
         # The transformation tells where the pixels of the result come from: it is inverted. Boxes
@@ -114,7 +115,10 @@ class RandomFlip(ImageLayer):
             images = ops.where(per_image(chosen, images), ops.flip(images, axis), images)
         return images
 
-    transform_segmentation_masks = transform_images
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        return self.transform_images(segmentation_masks, transformation, training)
 
     def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
         left, top, right, bottom = (boxes[..., i] for i in range(4))
@@ -337,10 +341,11 @@ class RandomElasticTransform(_Geometry):
         self.value_range = value_range
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+        seed = self.seed_generator if seed is None else seed
         return {
             "chosen": self.happens(data, self.factor, seed),
             "alpha": random.uniform((), *self.scale, dtype="float32", seed=seed) * 20.0,
-            "field": seed.next(),
+            "field": draw_seed(seed),
         }
 
     move_boxes = ImageLayer.move_boxes  # a bent box is none

@@ -53,7 +53,7 @@ class HostLayer(PipelineLayer):
     `compute_output_shape`. In a compiled step the engine calls back to the host.
     """
 
-    input_dtype = "string"
+    input_dtype: str = "string"
     """Models take what comes, strings or numbers, without a cast."""
 
     encoding = "utf-8"
@@ -148,12 +148,12 @@ def iterate(data: Any) -> Iterator[Any]:
 
 
 def encode(
-    x: Any, mode: str, depth: int | None, dtype: str, weights: Any = None, sparse: bool = False
+    x: Any, mode: str, depth: Any, dtype: str, weights: Any = None, sparse: bool = False
 ) -> Any:
     """Category numbers as they are, or as vectors that say which of them the last axis holds.
 
-    Numbers outside `0 ... depth - 1` leave no trace. `weights` (an array like `x`) is what each
-    occurrence counts.
+    Numbers outside `0 ... depth - 1` leave no trace; the mode `"int"` needs no depth. `weights` (an
+    array like `x`) is what each occurrence counts.
     """
     if sparse and mode == "count" and not local.here.tracing and backends.real is None:
         x = np.asarray(backends.to_host(x))  # how many entries there are, only values tell
@@ -179,7 +179,7 @@ def encode(
 
 
 def encode_on_host(
-    x: np.ndarray, mode: str, depth: int | None, weights: np.ndarray | None = None,
+    x: np.ndarray, mode: str, depth: Any, weights: np.ndarray | None = None,
     scale: np.ndarray | None = None, sparse: bool = False,
 ) -> Any:  # fmt: skip
     """What `encode` gives, for and as an array of NumPy; `scale` is a factor of each category."""

@@ -112,9 +112,9 @@ class Resizing(_Sized):
         return self._to_size(images, self.interpolation, self.antialias)
 
     def transform_segmentation_masks(
-        self, masks: Any, transformation: Any, training: bool = True
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
     ) -> Any:
-        return self._to_size(masks, "nearest", False)
+        return self._to_size(segmentation_masks, "nearest", False)
 
     def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
         return self._resize_boxes(
@@ -151,9 +151,9 @@ class CenterCrop(_Sized):
         return self._crop(images, "bilinear")
 
     def transform_segmentation_masks(
-        self, masks: Any, transformation: Any, training: bool = True
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
     ) -> Any:
-        return self._crop(masks, "nearest")
+        return self._crop(segmentation_masks, "nearest")
 
     def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
         if not self._fits(size):
@@ -211,9 +211,9 @@ class RandomCrop(_Sized):
         return self._crop(images, transformation, "bilinear")
 
     def transform_segmentation_masks(
-        self, masks: Any, transformation: Any, training: bool = True
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
     ) -> Any:
-        return self._crop(masks, transformation, "nearest")
+        return self._crop(segmentation_masks, transformation, "nearest")
 
     def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
         if transformation is None:

@@ -371,7 +371,8 @@ class IndexLookup(HostLayer):
 
     @property
     def _depth(self) -> int:
-        return self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
+        padded = self.pad_to_max_tokens and self.max_tokens
+        return padded or self.vocabulary_size()
 
     def _encode(self, indices: Any) -> Any:
         mode = self.output_mode
@@ -480,7 +481,7 @@ class IntegerLookup(IndexLookup):
     """
 
     _kind = int
-    input_dtype = "int64"
+    input_dtype: str = "int64"
 
     def __init__(
         self, max_tokens: int | None = None, num_oov_indices: int = 1, mask_token: Any = None,

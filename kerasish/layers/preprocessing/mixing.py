@@ -66,7 +66,13 @@ class MixUp(ImageLayer):
         x = ops.cast(images, self.compute_dtype)
         return _blend(x, transformation["partners"], transformation["part"])
 
-    transform_labels = transform_segmentation_masks = transform_images
+    def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
+        return self.transform_images(labels, transformation, training)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        return self.transform_images(segmentation_masks, transformation, training)
 
     def transform_bounding_boxes(
         self, bounding_boxes: dict[str, Any], transformation: Any, training: bool = True
@@ -114,7 +120,10 @@ class CutMix(ImageLayer):
         other = ops.take(images, transformation["partners"], axis=0)
         return ops.where(transformation["box"], other, images)
 
-    transform_segmentation_masks = transform_images
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        return self.transform_images(segmentation_masks, transformation, training)
 
     def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
         x = ops.cast(labels, self.compute_dtype)
@@ -210,11 +219,12 @@ class RandAugment(_Chain):
         return x
 
     def transform_segmentation_masks(
-        self, masks: Any, transformation: Any, training: bool = True
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
     ) -> Any:
+        x = segmentation_masks
         for step in transformation:
-            masks = self._step("transform_segmentation_masks", masks, step)
-        return masks
+            x = self._step("transform_segmentation_masks", x, step)
+        return x
 
     def move_boxes(self, boxes: Any, transformation: Any, size: tuple[Any, Any]) -> Any:
         for which, drawn in transformation:
@@ -300,7 +310,7 @@ class AugMix(_Chain):
         return part * x + (1.0 - part) * mixed
 
     def transform_segmentation_masks(
-        self, masks: Any, transformation: Any, training: bool = True
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
     ) -> Any:
-        x = ops.cast(masks, self.compute_dtype)
+        x = ops.cast(segmentation_masks, self.compute_dtype)
         return self._change(x, transformation, "transform_segmentation_masks")

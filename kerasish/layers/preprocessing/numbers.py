@@ -47,7 +47,7 @@ class Normalization(PipelineLayer):
         self.invert = invert
         self.supports_masking = True
         self.reset_state()
-        self._given = None if mean is None else (
+        self._given: Any = None if mean is None else (
             np.asarray(values(mean), "float32"), np.asarray(values(variance), "float32")
         )
         self._adapted_moments: Any = None
@@ -192,7 +192,8 @@ class Discretization(PipelineLayer):
         super().__init__(name=name, dtype=dtype, **kwargs)
         check_mode("Discretization", output_mode, ("int", "one_hot", "multi_hot", "count"), sparse)
         if bin_boundaries is None and num_bins is None or (
-            None not in (bin_boundaries, num_bins) and len(bin_boundaries) != num_bins - 1
+            bin_boundaries is not None and num_bins is not None
+            and len(bin_boundaries) != num_bins - 1
         ):
             raise InvalidArgument(
                 "Discretization takes bin_boundaries or num_bins (one more than boundaries), got "
@@ -207,7 +208,7 @@ class Discretization(PipelineLayer):
                     f"Discretization: bin_boundaries ascend, got {bin_boundaries}."
                 )
         self.bin_boundaries = bin_boundaries
-        self.num_bins = num_bins
+        self.num_bins: Any = num_bins  # not `None` where it is adaptable
         self.adaptable = bin_boundaries is None
         self.epsilon = epsilon
         self.output_mode = output_mode

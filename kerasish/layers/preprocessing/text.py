@@ -69,8 +69,8 @@ class TextVectorization(IndexLookup):
             raise InvalidArgument(
                 "TextVectorization: output_sequence_length and ragged need output_mode='int'."
             )
-        self.standardize = standardize
-        self.split = split
+        self.standardize: Any = standardize
+        self.split: Any = split
         if not isinstance(ngrams, int | list | tuple | None):
             raise InvalidArgument(f"ngrams is an int or a tuple of ints, got {ngrams!r}.")
         self.ngrams = ngrams
@@ -102,12 +102,12 @@ class TextVectorization(IndexLookup):
             x = np.array([self._clean(t) for t in x.ravel()] or [""], object)[: x.size].reshape(
                 x.shape
             )
-        if callable(self.split):
-            rows = [values(row, self.encoding).tolist() for row in self.split(x.ravel())]
-        elif self.split is None:
+        if self.split is None:
             rows = x.reshape(-1, x.shape[-1] if x.ndim > 1 else 1).tolist()
-        else:
+        elif isinstance(self.split, str):
             rows = [t.split() if self.split == "whitespace" else list(t) for t in x.ravel()]
+        else:
+            rows = [values(row, self.encoding).tolist() for row in self.split(x.ravel())]
         if self.ngrams is None:
             return rows
         sizes = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
