@@ -291,7 +291,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         return self._default.variable_dtype
 
     @property
-    def quantization_mode(self) -> str | None:  # type: ignore[override]
+    def quantization_mode(self) -> str | None:
         return self._default.quantization_mode
 
     def __getitem__(self, key: str) -> DTypePolicy:

@@ -196,6 +196,7 @@ class STFT(Initializer):
             from scipy.signal import get_window
 
             window = get_window(self.window, length, fftbins=self.periodic)
+            window = np.asarray(window, np.float64)
         if self.scaling == "density":
             return window / math.sqrt(np.sum(window**2))
         return window / abs(np.sum(window)) if self.scaling == "spectrum" else window
@@ -448,7 +449,7 @@ def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
     (72, 144)
     """
     if len(shape) < 2:
-        return (math.prod(shape),) * 2
+        return math.prod(shape), math.prod(shape)
     window = math.prod(shape[:-2])
     return window * shape[-2], window * shape[-1]
 

@@ -19,6 +19,7 @@ def stub(source):
     ]
     if not calls:
         return None
+    renamed = []
     table = {k.arg: ast.literal_eval(k.value) for k in calls[0].keywords}
     package = ".".join(source.parent.relative_to(ROOT).parts)
     lines = [
@@ -27,10 +28,15 @@ def stub(source):
     for path, names in table.get("names", {}).items():
         for word in names.split():
             public, _, own = word.partition("=")
-            lines.append(f"from {path} import {own or public} as {public}")
+            own = own or public
+            if own == public:
+                lines.append(f"from {path} import {own} as {own}")
+            else:  # an import under another name is not seen from outside of a stub
+                lines.append(f"from {path} import {own} as _{own}")
+                renamed.append(f"{public} = _{own}")
     if "__version__" in source.read_text():
         lines.append(f"from {package}._version import __version__ as __version__")
-    return HEAD + "\n".join(sorted(lines)) + "\n"
+    return HEAD + "\n".join([*sorted(lines), *[""] * bool(renamed), *renamed]) + "\n"
 
 
 def main():

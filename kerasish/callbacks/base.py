@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasish.errors import InvalidArgument
 
@@ -30,7 +30,7 @@ class Callback:
     """Those of its hooks that do nothing as it is set: nobody need stop at each batch for them."""
 
     def __init__(self) -> None:
-        self.params: dict[str, Any] | None = None
+        self.params: Any = None
         self._model: Any = None
 
     @property
@@ -141,6 +141,10 @@ class CallbackList:
     >>> keras.callbacks.CallbackList([tell]).on_epoch_begin(3)
     3
     """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, hook: str) -> Callable[..., None]: ...
 
     def __init__(
         self, callbacks: Any = None, add_history: bool = False, add_progbar: bool = False,

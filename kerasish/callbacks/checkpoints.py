@@ -22,7 +22,7 @@ class _Saves:
     def _set_frequency(self, save_freq: Any) -> None:
         if save_freq != "epoch" and not isinstance(save_freq, int):
             raise InvalidArgument(f"save_freq is 'epoch' or a number of batches, got {save_freq!r}")
-        self.save_freq = save_freq
+        self.save_freq: Any = save_freq
         self._epoch = self._unsaved = 0
         self._last = -1
         if save_freq == "epoch":

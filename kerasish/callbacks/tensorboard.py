@@ -54,12 +54,12 @@ class TensorBoard(Callback):
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self.write_steps_per_second = write_steps_per_second
-        self.update_freq = 1 if update_freq == "batch" else update_freq
+        self.update_freq: Any = 1 if update_freq == "batch" else update_freq
         self._writers: dict[str, Any] = {}
         self._steps = self._batches = 0
         self._training = False
         if self.update_freq != "epoch":
-            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
+            self.on_train_batch_end = self._after_batch
 
     def _write(self, part: str, tag: str, value: Any, step: int, histogram: bool = False) -> None:
         try:

@@ -180,9 +180,11 @@ class KerasTensor(operators.Operators):
 
     def __bool__(self) -> bool:
         # How lists find a tensor: `in`, `index` and `remove` ask whether `a == b` is true.
-        function = getattr(self.node and self.node.operation, "function", None)
-        if getattr(function, "__name__", "") == "equal" and len(self.node.input_tensors) == 2:
-            return self.node.input_tensors[0] is self.node.input_tensors[1]
+        node = self.node
+        if node is not None and len(node.input_tensors) == 2:
+            function = getattr(node.operation, "function", None)
+            if getattr(function, "__name__", "") == "equal":
+                return node.input_tensors[0] is node.input_tensors[1]
         return self._no_value("Python asked whether it is true")
 
     def __float__(self) -> float:

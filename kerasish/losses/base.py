@@ -10,7 +10,7 @@ from typing import Any
 from kerasish import dtypes, ops, tree
 from kerasish.backends.state import local
 from kerasish.core.op import describe, is_symbolic
-from kerasish.core.operation import snake_case
+from kerasish.core.operation import overridable, snake_case
 from kerasish.core.scope import auto_name
 from kerasish.errors import DTypeError, InvalidArgument, NotDefined, ShapeError
 from kerasish.layers import masking
@@ -87,6 +87,7 @@ class Loss:
                 f"y_pred={_describe(y_pred)}: {error}"
             ) from error
 
+    @overridable
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The losses of the samples, before weights and reduction; a subclass defines it.
 

@@ -133,7 +133,7 @@ def sparse_categorical_crossentropy(
     return ops.where(valid, loss, ops.zeros_like(loss))
 
 
-sparse_categorical_crossentropy.takes_class_numbers = True  # type: ignore[attr-defined]
+sparse_categorical_crossentropy.takes_class_numbers = True
 
 
 def binary_crossentropy(
@@ -261,7 +261,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     return ops.divide(ops.subtract(1.0, ops.power(p, q)), q)
 
 
-categorical_generalized_cross_entropy.takes_class_numbers = True  # type: ignore[attr-defined]
+categorical_generalized_cross_entropy.takes_class_numbers = True
 
 
 class BinaryCrossentropy(LossFunctionWrapper):

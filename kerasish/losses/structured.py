@@ -128,5 +128,5 @@ class CTC(LossFunctionWrapper):
         super().__init__(ctc, reduction, name, dtype)
 
 
-circle.takes_class_numbers = True  # type: ignore[attr-defined]
-ctc.takes_class_numbers = True  # type: ignore[attr-defined]
+circle.takes_class_numbers = True
+ctc.takes_class_numbers = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from kerasish.core.scope import StatelessScope, auto_name, name_scope
 from kerasish.core.variable import Variable
 from kerasish.errors import InvalidArgument, NotDefined, StateError
 from kerasish.losses.base import standardize_dtype
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Metric:
@@ -180,7 +183,7 @@ class Metric:
         return {"name": self.name, "dtype": self._dtype}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """A metric with this config."""
         return cls(**config)
 

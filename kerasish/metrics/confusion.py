@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasish import config, ops
+from kerasish.core.variable import Variable
 from kerasish.errors import InvalidArgument
 from kerasish.layers import masking
 from kerasish.losses.base import as_tensor, masked_weights, same_rank
@@ -188,6 +189,7 @@ class TruePositives(_Counter):
     2.0
     """
 
+    true_positives: Variable
     _counts = "true_positives"
 
 
@@ -203,6 +205,7 @@ class TrueNegatives(_Counter):
     2.0
     """
 
+    true_negatives: Variable
     _counts = "true_negatives"
 
 
@@ -218,6 +221,7 @@ class FalsePositives(_Counter):
     2.0
     """
 
+    false_positives: Variable
     _counts = "false_positives"
 
 
@@ -233,12 +237,14 @@ class FalseNegatives(_Counter):
     2.0
     """
 
+    false_negatives: Variable
     _counts = "false_negatives"
 
 
 class _Share(_ConfusionMetric):
     """The share of true positives in a group: precision and recall."""
 
+    true_positives: Variable
     _others = ""
 
     def __init__(
@@ -280,6 +286,7 @@ class Precision(_Share):
     0.6667
     """
 
+    false_positives: Variable
     _others = "false_positives"
 
 
@@ -299,6 +306,7 @@ class Recall(_Share):
     0.6667
     """
 
+    false_negatives: Variable
     _others = "false_negatives"
 
 
@@ -308,6 +316,10 @@ _FOUR = ("true_positives", "false_positives", "true_negatives", "false_negatives
 class _Constrained(_ConfusionMetric):
     """The best of one rate over the thresholds at which another is at least a given value."""
 
+    true_positives: Variable
+    true_negatives: Variable
+    false_positives: Variable
+    false_negatives: Variable
     _given = ""
 
     def __init__(
@@ -363,6 +375,7 @@ class SensitivityAtSpecificity(_Constrained):
     0.5
     """
 
+    specificity: float
     _given = "specificity"
 
     def __init__(
@@ -391,6 +404,7 @@ class SpecificityAtSensitivity(_Constrained):
     0.6667
     """
 
+    sensitivity: float
     _given = "sensitivity"
 
     def __init__(
@@ -419,6 +433,7 @@ class PrecisionAtRecall(_Constrained):
     0.5
     """
 
+    recall: float
     _given = "recall"
 
     def __init__(
@@ -447,6 +462,7 @@ class RecallAtPrecision(_Constrained):
     0.5
     """
 
+    precision: float
     _given = "precision"
 
     def __init__(
@@ -487,6 +503,11 @@ class AUC(_ConfusionMetric):
     >>> float(m.result())
     0.75
     """
+
+    true_positives: Variable
+    true_negatives: Variable
+    false_positives: Variable
+    false_negatives: Variable
 
     def __init__(
         self, num_thresholds: int = 200, curve: str = "ROC",

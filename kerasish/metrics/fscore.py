@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasish import ops
+from kerasish.core.variable import Variable
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.layers import masking
 from kerasish.losses.base import as_tensor, masked_weights
@@ -34,6 +35,11 @@ class FBetaScore(Metric):
     >>> [round(x, 4) for x in m.result().tolist()]
     [0.3846, 0.9091, 0.8333]
     """
+
+    true_positives: Variable
+    false_positives: Variable
+    false_negatives: Variable
+    intermediate_weights: Variable
 
     def __init__(
         self, average: str | None = None, beta: float = 1.0, threshold: float | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasish import ops
+from kerasish.core.variable import Variable
 from kerasish.errors import InvalidArgument, ShapeError
 from kerasish.layers import masking
 from kerasish.losses.base import as_tensor, masked_weights, pair
@@ -168,6 +169,11 @@ class R2Score(Metric):
     >>> round(float(m.result()), 4)
     0.5714
     """
+
+    sum: Variable
+    squared_sum: Variable
+    residual: Variable
+    count: Variable
 
     def __init__(
         self, class_aggregation: str | None = "uniform_average", num_regressors: int = 0,

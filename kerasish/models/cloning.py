@@ -21,7 +21,7 @@ def clone_model(
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
     **kwargs: Any,
-) -> Any:
+) -> Model:
     """A model of the same architecture with freshly initialised weights.
 
     Args:

@@ -76,7 +76,7 @@ def listed(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> list[Operat
     met: dict[int, int] = {}
     seen: set[int] = set()
     after: list[Node] = []
-    stack = [(x.node, False) for x in reversed(outputs)]
+    stack: list[tuple[Any, bool]] = [(x.node, False) for x in reversed(outputs)]
     while stack:
         node, left = stack.pop()
         if left:

@@ -35,7 +35,7 @@ def quantize(model: Any, mode: Any, config: Any, filters: Any, type_check: bool 
     _renew(model)
 
 
-def _accepts(filters: Any) -> Callable[[Any], bool]:
+def _accepts(filters: Any) -> Callable[[Any], Any]:
     """Whether a layer is to be quantized, from a pattern of names, several, or a function."""
     if filters is None:
         return lambda layer: True

@@ -164,7 +164,7 @@ class Sequential(Model):
             inputs = layer(inputs)
         return inputs
 
-    call._runs_graph = True  # type: ignore[attr-defined]
+    call._runs_graph = True
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         x = KerasTensor(input_shape, self.compute_dtype)
@@ -174,7 +174,7 @@ class Sequential(Model):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
-    compute_output_shape._is_default = True  # type: ignore[attr-defined]
+    compute_output_shape._is_default = True
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         return Layer.compute_output_spec(self, inputs)

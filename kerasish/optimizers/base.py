@@ -8,7 +8,7 @@ import operator
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -17,12 +17,15 @@ from kerasish.backends import leafwise
 from kerasish.backends.leafwise import Group
 from kerasish.core import scope
 from kerasish.core.op import tensor
-from kerasish.core.operation import snake_case
+from kerasish.core.operation import overridable, snake_case
 from kerasish.core.variable import Variable
 from kerasish.errors import InvalidArgument, NotBuilt, NotDefined, ShapeError
 from kerasish.optimizers.plan import Plan, nothing, pick, when
 from kerasish.optimizers.schedules import LearningRateSchedule
 from kerasish.saving import serialization
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Common(TypedDict, total=False):
@@ -173,7 +176,7 @@ class Optimizer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Shows the common arguments in the signature of a class that takes `*common`."""
         super().__init_subclass__(**kwargs)
-        init = vars(cls).get("__init__")
+        init: Any = vars(cls).get("__init__")
         own = inspect.signature(init).parameters if init else {}
         if "common" in own:
             base = inspect.signature(Optimizer.__init__).parameters
@@ -373,6 +376,7 @@ class Optimizer:
     def advance(self, step: Any) -> None:
         """Writes state that all leaves share, after they were updated."""
 
+    @overridable
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Updates one variable. An optimizer in Keras' form overrides this."""
         hyper = self.hyper(tensor(learning_rate), self._step(self._iterations.value))
@@ -557,7 +561,7 @@ class Optimizer:
         step = count // (self.gradient_accumulation_steps or 1) + 1
         return float(step) if type(step) is int else backends.active.cast(step, "float32")
 
-    def _update(self, plan: Plan, grads: list[Any], count: Any) -> None:
+    def _update(self, plan: Plan, grads: Any, count: Any) -> None:
         if plan.overwritten:
             for i in plan.overwritten:
                 plan.given[i].assign(grads[i])
@@ -584,7 +588,7 @@ class Optimizer:
         for grad, variable in zip(grads, plan.variables, strict=True):
             self.update_step(grad, variable, rate)
 
-    def _accumulate(self, plan: Plan, grads: list[Any], count: Any) -> None:
+    def _accumulate(self, plan: Plan, grads: Any, count: Any) -> None:
         """Adds to the accumulators, or updates by the mean where enough has come together."""
         apply_rule, n = backends.active.apply_rule, self.gradient_accumulation_steps
 
@@ -630,10 +634,10 @@ class Optimizer:
         norms = active.norms(grads)
         if limit := self.clipnorm:
             return active.scaled(grads, [limit / larger(norm, limit) for norm in norms])
-        limit = self.global_clipnorm
+        most: Any = self.global_clipnorm
         wide = dtypes.result_type(*{active.dtype_of(g) for g in grads})
         norm = sum(norm * norm for norm in leafwise.in_dtype(norms, wide)) ** 0.5
-        return active.scaled(grads, limit / larger(norm, limit))
+        return active.scaled(grads, most / larger(norm, most))
 
     # Around training --------------------------------------------------------------------------
 
@@ -719,7 +723,7 @@ class Optimizer:
     @classmethod
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> Any:
+    ) -> Self:
         """An optimizer from what `get_config` returned."""
         config = dict(config)
         if isinstance(config.get("learning_rate"), dict):

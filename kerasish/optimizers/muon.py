@@ -48,6 +48,8 @@ class Muon(Optimizer):
     )  # fmt: skip
     slots = (("momentum", "velocity"),)
     slot_attributes = {"momentum": "momentums", "velocity": "adam_velocities"}
+    momentums: list[Any]
+    adam_velocities: list[Any]
     elementwise = False
 
     def __init__(

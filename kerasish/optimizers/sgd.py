@@ -30,6 +30,7 @@ class SGD(Optimizer):
 
     options = ("momentum", "nesterov")
     slot_attributes = {"momentum": "momentums"}
+    momentums: list[Any]
     kernel = "sgd"
 
     def __init__(

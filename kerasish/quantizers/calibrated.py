@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasish.errors import InvalidArgument
 from kerasish.quantizers.configs import AWQConfig, GPTQConfig
 
 _BLOCK = 128
@@ -125,6 +126,11 @@ def awq(
         loss = float(np.sum(error * (gram @ error)))
         if loss < least:
             least, best = loss, (integers, scales, zeros, input_scales)
+    if best is None:
+        raise InvalidArgument(
+            "AWQ found no scales: the weights, or the inputs that the calibration data give the "
+            "layer, are not finite."
+        )
     integers, scales, zeros, input_scales = best
     return (
         *_result(integers, list(scales), list(zeros), groups), input_scales.astype("float32")

@@ -82,7 +82,7 @@ class Int8QuantizationConfig(QuantizationConfig):
     'int8_from_float32'
     """
 
-    mode = "int8"
+    mode: str = "int8"
 
     def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = "default"):
         if activation_quantizer == "default":
@@ -110,7 +110,7 @@ class Int4QuantizationConfig(QuantizationConfig):
     'int4/32_from_float32'
     """
 
-    mode = "int4"
+    mode: str = "int4"
 
     def __init__(
         self, weight_quantizer: Any = None, activation_quantizer: Any = "default",
@@ -160,7 +160,7 @@ class Float8QuantizationConfig(QuantizationConfig):
     'float8_from_float32'
     """
 
-    mode = "float8"
+    mode: str = "float8"
 
     def __init__(self) -> None:
         super().__init__()
@@ -249,7 +249,7 @@ class GPTQConfig(_CalibratedConfig):
     'gptq/4/4_from_float32'
     """
 
-    mode = "gptq"
+    mode: str = "gptq"
     _bits = (2, 3, 4, 8)
     _numbers = ("weight_bits", "num_samples", "per_channel", "sequence_length",
                 "hessian_damping", "group_size", "symmetric", "activation_order")  # fmt: skip
@@ -291,7 +291,7 @@ class AWQConfig(_CalibratedConfig):
     ('awq', 'awq/4/64')
     """
 
-    mode = "awq"
+    mode: str = "awq"
     _bits = (4,)
     _numbers = ("weight_bits", "num_samples", "sequence_length", "group_size", "num_grid_points")
 

@@ -42,7 +42,7 @@ def register_keras_serializable(
     """
 
     def decorator(obj: T) -> T:
-        own = name if name is not None else obj.__name__  # type: ignore[attr-defined]
+        own = name if name is not None else obj.__name__
         if inspect.isclass(obj) and not hasattr(obj, "get_config"):
             raise InvalidArgument(
                 f"{own}: a class that is registered for saving needs a get_config() method."

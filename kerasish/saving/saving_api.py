@@ -20,8 +20,8 @@ import stat
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from kerasish.errors import FileMissing, InvalidArgument, KerasishError, UnsafeF
 from kerasish.layers.base import Layer
 from kerasish.saving import hdf5, serialization
 from kerasish.saving.object_registration import CustomObjectScope
+
+if TYPE_CHECKING:
+    from kerasish.models.model import Model
 
 _WEIGHTS = "model.weights.h5"
 _HDF5 = (".h5", ".hdf5")
@@ -124,7 +127,7 @@ def save_model(
 def load_model(
     filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True,
     safe_mode: bool = True,
-) -> Any:  # fmt: skip
+) -> Model:  # fmt: skip
     """The model in a `.keras` file, or in an `.h5` file of an older version.
 
     Args:
@@ -167,7 +170,7 @@ def load_model(
             model = serialization.deserialize_keras_object(
                 config, custom_objects=custom_objects, safe_mode=safe_mode
             )
-        if not isinstance(model, Layer):
+        if not issubclass(type(model), Layer):
             raise InvalidArgument(f"{str(path)!r} holds {model!r}, which is not a model.")
         if compiled:
             try:
@@ -272,8 +275,6 @@ def save_weights(
     path = _target(filepath, overwrite)
     if max_shard_size is not None and path.name.endswith(".weights.h5"):
         path = _target(path.with_name(path.name[: -len(".weights.h5")] + _SHARDS), overwrite)
-    if path.name.endswith(_SHARDS) and max_shard_size is None:
-        max_shard_size = math.inf
     if path.name.endswith(".safetensors"):
         with _replacing(path) as temporary:
             _write_safetensors(model, str(temporary))
@@ -285,7 +286,7 @@ def save_weights(
     if not model.built:
         raise InvalidArgument(f"Model {model.name!r} has no weights yet: build it first.")
     if path.name.endswith(_SHARDS):
-        _write_shards(model, path, max_shard_size * 2**30)
+        _write_shards(model, path, math.inf if max_shard_size is None else max_shard_size * 2**30)
         return
     with _replacing(path) as temporary:
         _write_h5(model, str(temporary))
@@ -448,7 +449,9 @@ def _write_safetensors(model: Any, target: str) -> None:
     save_file(found, target, told)
 
 
-def _read_safetensors(model: Any, source: str, skip_mismatch: bool, skipped: set[int]) -> None:
+def _read_safetensors(
+    model: Any, source: str, skip_mismatch: bool, skipped: Collection[int]
+) -> None:
     from safetensors import safe_open
 
     with safe_open(source, "numpy") as file:
@@ -507,7 +510,7 @@ class _Store:
         if key not in self:
             raise InvalidArgument(f"The file has no array {self.group.name}/{key}.")
         link = self.group.get(key, getlink=True)
-        data = self.group.get(key) if isinstance(link, h5py.HardLink) else None
+        data: Any = self.group.get(key) if isinstance(link, h5py.HardLink) else None
         if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
             raise UnsafeFile(
                 f"Weight {self.group.name}/{key} is not a plain array inside the file (a link or "
@@ -524,7 +527,7 @@ class _Store:
 
 
 def _read_h5(
-    model: Any, source: Any, skip_mismatch: bool, skipped: set[int] = frozenset()
+    model: Any, source: Any, skip_mismatch: bool, skipped: Collection[int] = ()
 ) -> None:
     with _h5(source, "r") as file:
         _check_sizes(file, model)
@@ -542,8 +545,9 @@ def _group(file: Any, path: str) -> Any:
 
     group = file
     for name in path.split("/"):
-        link = None if group is None else group.get(name, getlink=True)
-        group = group.get(name) if isinstance(link, h5py.HardLink) else None
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            return None
+        group = group.get(name)
     return group
 
 
@@ -556,7 +560,7 @@ def _write_shards(model: Any, path: pathlib.Path, limit: float) -> None:
     places: dict[str, list[str]] = {}
     filled = total = 0
     for place, obj, arrays, notes in _contents(model):
-        for key, value in arrays.items() or ((None, None),):
+        for key, value in arrays.items() or (("", None),):
             size = 0 if value is None else value.nbytes
             if filled and filled + size > limit:
                 shards.append([])
@@ -578,7 +582,7 @@ def _write_shards(model: Any, path: pathlib.Path, limit: float) -> None:
 
 
 def _read_shards(
-    model: Any, path: pathlib.Path, skip_mismatch: bool, skipped: set[int]
+    model: Any, path: pathlib.Path, skip_mismatch: bool, skipped: Collection[int]
 ) -> None:
     places = json.loads(path.read_text())["weight_map"]
     names = {name for found in places.values() for name in found}
@@ -620,8 +624,9 @@ class _Stores(_Store):
 
 
 def _load(
-    model: Any, part: Callable[[str], tuple[Any, Any]], skip_mismatch: bool, skipped: set[int]
-) -> None:
+    model: Any, part: Callable[[str], tuple[Any, Any]], skip_mismatch: bool,
+    skipped: Collection[int],
+) -> None:  # fmt: skip
     """Gives each object that holds variables the (arrays, notes) of its part of a file."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built and model.trainable_variables:

@@ -45,9 +45,9 @@ class _Here(threading.local):
     """The innermost `safe_mode` in force, `None` where none was set."""
     functions_stay = False
     """Whether configs hold functions themselves: those that never leave the process."""
-    shared_out: dict[int, list[Any]] | None = None
+    shared_out: Any = None
     """What is being serialized: id -> [number, how often it was met, the object itself]."""
-    shared_in: dict[Any, Any] | None = None
+    shared_in: Any = None
     """What is being made from a config: its number there -> the object."""
 
 
@@ -137,7 +137,7 @@ def serialize_keras_object(obj: Any) -> Any:
 
 
 def _number_of(obj: Any) -> int:
-    held = _here.shared_out.setdefault(id(obj), [len(_here.shared_out) + 1, 0, obj])  # type: ignore
+    held = _here.shared_out.setdefault(id(obj), [len(_here.shared_out) + 1, 0, obj])
     held[1] += 1
     return held[0]
 

@@ -42,7 +42,8 @@ def unpack(data: Any) -> tuple[Any, Any, Any]:
             f"A batch is x, (x, y) or (x, y, sample_weight); got a tuple of {len(data)} elements. "
             "Group several inputs in a list or dict: ([a, b], y)."
         )
-    return (*data, None, None)[:3]  # type: ignore[return-value]
+    x, y, sample_weight = (*data, None, None)[:3]
+    return x, y, sample_weight
 
 
 def host(x: Any) -> Any:

@@ -126,7 +126,7 @@ class Objective:
 
     def __init__(self, loss: Any, loss_weights: Any, names: list[str] | None):
         self.given, self.weights_given, self.names_given = loss, loss_weights, names
-        self.functions: list[Any] | None = None
+        self.functions: list[Any] = []  # one for each output, once these are known
         self.trackers: list[Any] = []
 
     def build(self, y: Any, y_pred: Any) -> None:
@@ -161,7 +161,7 @@ class Objective:
             self.trackers = list(self.tracked.values())
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-        if self.functions is None:
+        if not self.functions:
             self.build(y, y_pred)
         native = backends.active.native
         if len(self.functions) == 1 and type(y_pred) in native and type(y) in native:
@@ -196,9 +196,9 @@ class Objective:
         targets = match_targets(y, y_pred)
         if len(targets) != len(predictions):
             # Outputs without a loss need no targets.
-            if len(targets) == sum(f is not None for f in self.functions or ()):
+            if len(targets) == sum(f is not None for f in self.functions):
                 left = iter(targets)
-                return [None if f is None else next(left) for f in self.functions or ()]
+                return [None if f is None else next(left) for f in self.functions]
             raise InvalidArgument(
                 f"The model has {len(predictions)} outputs {self.names}, the targets have "
                 f"{len(targets)}."
@@ -278,7 +278,7 @@ class CompileMetrics(metrics.Metric):
         if not self.built:
             self.build(y_true, y_pred)
         predictions = tree.flatten(y_pred)
-        if self.objective is not None and self.objective.functions is not None:
+        if self.objective is not None and self.objective.functions:
             targets = self.objective.targets(y_true, y_pred)
         else:
             targets = tree.flatten(y_true)
@@ -340,10 +340,8 @@ def _make(identifier: Any, y: Any, y_pred: Any) -> Any:
         return identifier
     if isinstance(identifier, str) and y is not None:
         shape, target = tuple(y_pred.shape), tuple(y.shape)
-        binary = len(shape) > 0 and shape[-1] == 1 or len(shape) == 1
-        sparse = not binary and (
-            len(target) < len(shape) or (target[-1] == 1 and shape[-1] != 1)
-        )
+        binary = shape[-1:] == (1,) or len(shape) == 1
+        sparse = not binary and (len(target) < len(shape) or target[-1:] == (1,))
         kind = "Binary" if binary else "SparseCategorical" if sparse else "Categorical"
         lower = identifier.lower()
         if lower in _ACCURACY:

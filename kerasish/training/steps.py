@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasish import backends, config, ops, tree
 from kerasish.core import scope, symbolic
+from kerasish.core.operation import overridable
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument, KerasishError, StateError
 from kerasish.layers import masking
@@ -114,7 +115,8 @@ class Steps:
             if metrics or weighted_metrics else None
         )
         # Nothing is refused from here on: a call that fails leaves the model as it was.
-        self.optimizer, self.loss = optimizer, loss
+        self.optimizer: Any = optimizer
+        self.loss = loss
         self._objective, self._measures = objective, measures
         self.auto_scale_loss = auto_scale_loss
         self.run_eagerly = bool(run_eagerly)
@@ -293,6 +295,7 @@ class Steps:
                 found[metric.name] = value
         return found
 
+    @overridable
     def train_step(self, data: Any) -> dict[str, Any]:
         """One update from one batch; override it for another way to train.
 
@@ -330,7 +333,7 @@ class Steps:
             optimizer.apply(grads, variables)
         return x, y, sample_weight, y_pred
 
-    def _call_for_step(self, x: Any, training: bool) -> Any:
+    def _call_for_step(self: Any, x: Any, training: bool) -> Any:
         if self._takes_training:
             return self(x, training=training)
         return self(x)
@@ -345,6 +348,7 @@ class Steps:
             return self.compute_loss(**arguments)
         return self.compute_loss(**{k: v for k, v in arguments.items() if k in parameters})
 
+    @overridable
     def test_step(self, data: Any) -> dict[str, Any]:
         """Measures one batch; override it for another way to evaluate.
 
@@ -367,6 +371,7 @@ class Steps:
             self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
         return x, y, sample_weight, y_pred
 
+    @overridable
     def predict_step(self, data: Any) -> Any:
         """The outputs for one batch; override it for another way to predict.
 
@@ -501,7 +506,7 @@ class Steps:
                 self._loss_tracker = metrics.Mean(name="loss")
             needs_shapes = kind != "predict" and y is not None and (
                 (self._measures is not None and not self._measures.built)
-                or (self._objective is not None and self._objective.functions is None)
+                or (self._objective is not None and not self._objective.functions)
             )
             if needs_shapes:
                 specs = tree.map_structure(_spec, (x, y))
@@ -513,7 +518,7 @@ class Steps:
                     if type(self).train_step is Steps.train_step:
                         raise
                 else:
-                    if self._objective is not None and self._objective.functions is None:
+                    if self._objective is not None and not self._objective.functions:
                         self._objective.build(specs[1], y_pred)
                     if self._measures is not None and not self._measures.built:
                         self._measures.build(specs[1], y_pred)

@@ -6,8 +6,8 @@ import contextlib
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from kerasish import backends, config, tree
 from kerasish.errors import InvalidArgument, StateError
 from kerasish.training import data as data_module
 from kerasish.training.steps import Kept, Steps
+
+if TYPE_CHECKING:
+    from kerasish.callbacks.base import History
 
 
 class Trainer(Steps):
@@ -33,14 +36,14 @@ class Trainer(Steps):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: Any = True,
-        class_weight: dict[int, float] | None = None,
+        class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
-    ) -> Any:
+    ) -> History:
         """Trains for a number of epochs and returns the `History` of losses and metrics.
 
         Args:
@@ -291,25 +294,26 @@ class Trainer(Steps):
             limit = _limited(steps, config.max_steps_per_epoch())
             batches = reader.batches(0, limit)
         step = self._predict_cached()
+        told = None
         if not quiet:
             total = reader.steps if limit is None else limit
-            callbacks = self._callback_list(callbacks, verbose, 1, total, training=False)
-            callbacks.on_predict_begin()
+            told = self._callback_list(callbacks, verbose, 1, total, training=False)
+            told.on_predict_begin()
         results = []
         active = backends.active
         self.stop_predicting = False
         with active.inference():
             for i, batch in enumerate(batches):
-                if quiet:
+                if told is None:
                     results.append(step(batch))
                     continue
-                callbacks.on_predict_batch_begin(i)
+                told.on_predict_batch_begin(i)
                 results.append(step(batch))
-                callbacks.on_predict_batch_end(i, {"outputs": results[-1]})
+                told.on_predict_batch_end(i, {"outputs": results[-1]})
                 if self.stop_predicting:
                     break
-        if not quiet:
-            callbacks.on_predict_end()
+        if told is not None:
+            told.on_predict_end()
         if not results:
             raise InvalidArgument("The data is empty: there is nothing to predict.")
         to_host = active.to_host
@@ -337,7 +341,7 @@ class Trainer(Steps):
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None, return_dict: bool = False,
+        class_weight: Mapping[int, float] | None = None, return_dict: bool = False,
     ) -> Any:  # fmt: skip
         """One update from one batch; its loss and metrics, as a list or dict.
 

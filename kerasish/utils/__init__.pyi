@@ -5,7 +5,7 @@ from kerasish.callbacks.progress import disable_interactive_logging as disable_i
 from kerasish.callbacks.progress import enable_interactive_logging as enable_interactive_logging
 from kerasish.callbacks.progress import is_interactive_logging_enabled as is_interactive_logging_enabled
 from kerasish.core.symbolic import is_keras_tensor as is_keras_tensor
-from kerasish.dtypes import standardize as standardize_dtype
+from kerasish.dtypes import standardize as _standardize
 from kerasish.random import set_random_seed as set_random_seed
 from kerasish.saving.object_registration import CustomObjectScope as CustomObjectScope
 from kerasish.saving.object_registration import custom_object_scope as custom_object_scope
@@ -36,8 +36,11 @@ from kerasish.utils.plotting import get_source_inputs as get_source_inputs
 from kerasish.utils.plotting import model_to_dot as model_to_dot
 from kerasish.utils.plotting import plot_model as plot_model
 from kerasish.utils.py_dataset import PyDataset as PyDataset
-from kerasish.utils.py_dataset import PyDataset as Sequence
+from kerasish.utils.py_dataset import PyDataset as _PyDataset
 from kerasish.utils.sequence import pad_sequences as pad_sequences
 from kerasish.utils.session import clear_session as clear_session
 from kerasish.utils.settings import Config as Config
 from kerasish.utils.torch_module import to_torch_module as to_torch_module
+
+standardize_dtype = _standardize
+Sequence = _PyDataset

@@ -43,4 +43,5 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
             "A batch is x, (x,), (x, y) or (x, y, sample_weight); got "
             f"{len(data)} parts: {', '.join(type(part).__name__ for part in data)}."
         )
-    return *data, *[None] * (3 - len(data))
+    x, y, sample_weight = (*data, None, None)[:3]
+    return x, y, sample_weight

@@ -225,7 +225,7 @@ def split_dataset(
         raise ShapeError(f"split_dataset: arrays of one length are needed, got {sorted(lengths)}.")
     total = lengths.pop()
 
-    def count(size: Any, name: str) -> int | None:
+    def count(size: Any, name: str) -> Any:
         if size is None:
             return None
         wanted = round(size * total) if isinstance(size, float) else size
@@ -403,15 +403,15 @@ def _folder(
         raise InvalidArgument(f"label_mode='binary' needs 2 classes, got {classes}.")
     if verbose:
         print(f"Found {len(paths)} files" + (f" of {classes} classes." if classes else "."))
-    targets = numbers
+    targets: Any = numbers
     if label_mode == "categorical":
-        targets = (numbers[:, None] == np.arange(classes)).astype("float32")
+        targets = (targets[:, None] == np.arange(classes)).astype("float32")
     elif label_mode == "binary":
-        targets = numbers[:, None].astype("float32")
+        targets = targets[:, None].astype("float32")
     order = np.arange(len(paths))
     if shuffle:
         np.random.RandomState(seed).shuffle(order)
-    parts = {None: order}
+    parts: dict[str | None, np.ndarray] = {None: order}
     if validation_split is not None:
         cut = len(paths) - int(validation_split * len(paths))
         parts = {"training": order[:cut], "validation": order[cut:]}

@@ -93,6 +93,12 @@ def test_awq_protects_what_activations_make_important():
     np.testing.assert_array_equal(alone[4], 1)
 
 
+def test_awq_of_what_is_not_finite_is_refused():
+    weights, inputs, gram = problem()
+    with pytest.raises(keras.errors.InvalidArgument, match="not finite"):
+        calibrated.awq(weights, gram * np.nan, np.abs(inputs).mean(0), awq(group_size=16))
+
+
 WORDS = ["".join(rng.choice(list("abcdefgh"), 60)) for _ in range(12)]
 
 

@@ -501,7 +501,7 @@ class Tape:
     """One nesting level of recording; leaves made with `watch` get gradients from `gradients`."""
 
     def __enter__(self) -> Tape:
-        self.record: list[Node] | None = []
+        self.record: Any = []  # of `Node`s; `None` once it has ended
         here = local.here
         here.tapes += 1
         self.level = here.tapes
