@@ -112,9 +112,9 @@ class Operation:
 
     def _is_of_a_kind_of_ours(self) -> bool:
         """Whether a class beyond the bare `Operation` and `Layer` stands above the user's own."""
-        bare = ("kerasish.core.operation", "kerasish.layers.base")
+        bare = ("kerasish.core.operation", "kerasish.layers.base", "kerasish.backends.")
         above = [cls.__module__ for cls in type(self).__mro__]
-        return any(m.startswith("kerasish.") and m not in bare for m in above)
+        return any(m.startswith("kerasish.") and not m.startswith(bare) for m in above)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
