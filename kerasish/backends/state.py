@@ -100,10 +100,15 @@ class Frame:
         self._outer, here.frame = here.frame, self
         home = here.active
         before = self._before
-        for variable, value in self.bindings:
-            if id(variable) not in before:
-                before[id(variable)] = (variable, variable._value, variable._home)
-            variable._value, variable._home = value, home
+        try:
+            for variable, value in self.bindings:
+                if id(variable) not in before:
+                    before[id(variable)] = (variable, variable._value, variable._home)
+                variable._value, variable._home = value, home
+        except BaseException:
+            self._leave()
+            lending.release()
+            raise
         return self
 
     def _keep(self, variable: Any) -> None:
@@ -124,11 +129,19 @@ class Frame:
         return [variable._value for variable, _ in self.bindings]
 
     def __exit__(self, *exc: Any) -> None:
+        try:
+            self.changes = {v: v._value for v in self.written.values()}
+            self._leave()
+        except BaseException:  # an interruption must not leave anything bound
+            self._leave()
+            raise
+        finally:
+            lending.release()
+
+    def _leave(self) -> None:
         local.here.frame = self._outer
-        self.changes = {v: v._value for v in self.written.values()}
         for variable, value, home in self._before.values():
             variable._value, variable._home = value, home
-        lending.release()
 
 
 def commit(changes: dict[Any, Any]) -> None:

@@ -1,5 +1,8 @@
 """Wrong input gives one clear error that names the culprit, and changes nothing."""
 
+import signal
+import time
+
 import numpy as np
 import pytest
 
@@ -169,3 +172,61 @@ def test_cross_entropy_of_one_class_is_told(backend):
     model.compile("sgd", "categorical_crossentropy")
     with pytest.warns(UserWarning, match="single class.*binary_crossentropy"):
         model.fit(X, np.ones((20, 1)), verbose=0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
+def test_training_goes_on_after_interruptions(backend):
+    if backend == "tensorflow":
+        pytest.skip("an interruption may break the caches within tf.function")
+    model = keras.Sequential([
+        keras.Input((4,)), L.Dense(16, activation="relu"), L.BatchNormalization(), L.Dropout(0.2),
+        L.Dense(3),
+    ])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, y = np.tile(X, (10, 1)), np.tile(Y, 10)
+
+    def fit():
+        model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    fit()
+    began = time.perf_counter()
+    fit()
+    took = time.perf_counter() - began
+    before = signal.signal(signal.SIGALRM, interrupt)
+    cut = 0
+    try:
+        for part in np.random.default_rng(0).uniform(0.05, 0.9, 20):
+            done = int(model.optimizer.iterations.numpy())
+            try:
+                signal.setitimer(signal.ITIMER_REAL, part * took)
+                fit()
+            except KeyboardInterrupt:
+                cut += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert int(model.optimizer.iterations.numpy()) >= done
+            assert all(np.isfinite(v.numpy()).all() for v in model.optimizer.variables)
+            assert np.isfinite(model.evaluate(x, y, verbose=0))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert cut > 0
+
+
+def test_what_fails_within_a_step_loses_nothing(backend):
+    model = keras.Sequential([
+        keras.Input((1,), dtype="string"), L.StringLookup(vocabulary=["a", "b"], num_oov_indices=0),
+        L.Embedding(3, 2), L.Flatten(), L.Dense(1),
+    ])
+    model.compile("adam", "mse")
+    x, y = np.array([["a"], ["b"]] * 4, object), np.ones((8, 1), "float32")
+    model.fit(x, y, batch_size=4, verbose=0)
+    before = model.get_weights()
+    wrong = np.array([["a"], ["zebra"]] * 4, object)
+    with pytest.raises(Exception):  # noqa: B017, an engine may tell it in its own way
+        model.fit(wrong, y, batch_size=4, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert np.isfinite(model.fit(x, y, batch_size=4, verbose=0).history["loss"][0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -259,9 +260,12 @@ def compile(
 
     def pure(values: list[Any], args: Any, kwargs: Any) -> Any:
         local.here.tracing += 1
+        before = host_calls
         try:
             with state.Frame(zip(held, values, strict=True)) as frame:
                 out = fn(*args, **kwargs)
+                if donate and host_calls > before:
+                    raise _MayFail
                 if unknown := [v for k, v in frame.written.items() if k not in known]:
                     raise _UnknownState(unknown)
                 which = range(len(held)) if donate else [
@@ -271,9 +275,6 @@ def compile(
         finally:
             local.here.tracing -= 1
         return out, new
-
-    donated = (0,) if donate else ()
-    jitted = jax.jit(pure, donate_argnums=donated)
 
     def several(values: list[Any], batches: Any) -> Any:
         def step(values: list[Any], batch: Any) -> Any:
@@ -285,31 +286,54 @@ def compile(
         values, outs = jax.lax.scan(step, values, batches)
         return jax.tree.map(lambda x: x[-1], outs), dict(enumerate(values))
 
-    looped = jax.jit(several, donate_argnums=donated)
+    jitted: dict[str, Any] = {}
 
-    def lift(function: Callable[..., Any], *args: Any) -> Any:
-        """`function(values of the state, *args)`, once the trace has met no unknown state."""
+    def jit() -> None:
+        donated = (0,) if donate else ()
+        jitted["step"] = jax.jit(pure, donate_argnums=donated)
+        jitted["loop"] = jax.jit(several, donate_argnums=donated)
+
+    jit()
+
+    def lift(call: Callable[[list[Any]], Any]) -> Any:
+        """`call(values of the state)`, once the trace has met no unknown state."""
+        nonlocal donate
         if not held:  # what a trace only reads would be baked into it
             take_in(state_of())
         while True:
             values = [v._value if v._home is adapter else v.value for v in held]
             try:
-                return function(values, *args)
+                return call(values)
             except _UnknownState as found:
                 take_in(state_of())
                 take_in(found.variables)
+            except _MayFail:  # and then the state must still be there
+                donate = False
+                jit()
 
-    def run(function: Callable[..., Any], *args: Any) -> Any:
+    def run(name: str, *args: Any) -> Any:
+        made: list[Any] = []
+
+        def settle() -> None:
+            for _, new in made:
+                for i, value in new.items():
+                    held[i]._value = value
+
         with state.lending:
-            out, new = lift(function, *args)
-            for i, value in new.items():
-                held[i]._value = value
-        return out
+            try:
+                # An interruption must not come between the call, which takes the memory of the
+                # values, and what it gives instead: within one call of C none can.
+                lift(lambda values: made.extend(itertools.starmap(jitted[name], [(values, *args)])))
+                settle()
+            except BaseException:
+                settle()
+                raise
+        return made[0][0]
 
     def compiled(*args: Any, **kwargs: Any) -> Any:
         if local.here.frame is not None:  # inside another trace: part of it
             return fn(*args, **kwargs)
-        return run(jitted, args, kwargs)
+        return run("step", args, kwargs)
 
     answers: dict[Any, bool] = {}
 
@@ -324,14 +348,14 @@ def compile(
         key = tuple((a.shape, a.dtype) for a in jax.tree.leaves(batch))
         if key not in answers:
             with state.lending:
-                traced = lift(jitted.trace, (batch,), {})
+                traced = lift(lambda values: jitted["step"].trace(values, (batch,), {}))
             # With convolutions on a CPU XLA takes minutes to compile the loop, and runs slower.
             slow = jax.default_backend() == "cpu" and _convolves(traced.jaxpr.jaxpr)
             cost = traced.lower().cost_analysis() or {}
             answers[key] = not slow and cost.get("flops", math.inf) < LOOPED_WORK
         return answers[key]
 
-    compiled.many = lambda batches: run(looped, batches)
+    compiled.many = lambda batches: run("loop", batches)
     compiled.loops = loops
     return compiled
 
@@ -346,6 +370,15 @@ def _convolves(jaxpr: Any) -> bool:
         or any(_convolves(inner) for inner in jaxprs_in_params(eqn.params))
         for eqn in jaxpr.eqns
     )
+
+
+host_calls = 0
+"""How many computations on the host were traced."""
+
+
+class _MayFail(Exception):
+    """A trace that is to give up the memory of its state computes on the host, where anything may
+    be raised."""
 
 
 class _UnknownState(Exception):

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from kerasish.backends.jax import engine
 from kerasish.backends.jax.engine import convert, native_dtype
 from kerasish.errors import BackendError
 
@@ -76,6 +77,7 @@ def host_call(
             "sizes to compile a step. Give the layer a fixed size (TextVectorization: "
             "output_sequence_length), or compile with run_eagerly=True."
         )
+    engine.host_calls += 1
     kind = native_dtype(dtype)
     return jax.pure_callback(
         lambda *xs: np.asarray(fn(*xs)).astype(kind), jax.ShapeDtypeStruct(tuple(shape), kind),
