@@ -515,7 +515,7 @@ def _plain(parameter: str, x: Any, taken: frozenset[type], many: bool | str) -> 
         raise KindError(f"{parameter} must be {_what(taken, many)}, got {describe(x)}.")
     if bool in taken and int not in taken and type(x) is int:
         return bool(x)
-    numeric = hasattr(x, "__index__") or hasattr(x, "__float__")  # an engine's symbolic integer
+    numeric = any(hasattr(x, n) for n in ("__index__", "__int__", "__float__"))  # a symbolic one
     if numeric and not isinstance(x, bool | float | complex):
         return x
     raise KindError(f"{parameter} must be {_what(taken, many)}, got {x!r:.60}.")

@@ -217,13 +217,13 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         start, stop = 0, start
     step = 1 if step is None else step
     for x in (start, stop, step):
-        if not isinstance(x, int | float) and not hasattr(x, "dtype"):
+        if not hasattr(x, "dtype") and not hasattr(x, "__int__"):
             raise KindError(f"arange counts in real numbers, got {x!r:.60}.")
         if len(getattr(x, "shape", ())):
             raise KindError("arange takes numbers, got an array.")
     if dtype is None:
         kinds = [
-            x.dtype if hasattr(x, "dtype") else int if isinstance(x, int) else type(x)
+            x.dtype if hasattr(x, "dtype") else float if isinstance(x, float) else int
             for x in (start, stop, step)
         ]
         dtype = dtypes.result_type(*kinds)

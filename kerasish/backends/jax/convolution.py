@@ -70,14 +70,13 @@ def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any
 
 def _by_planes(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any:
     """A convolution of volumes as a sum of convolutions of images, at which XLA is good."""
-    n = len(x)
     flat = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
     slabs = taps(flat, kernel.shape[:1], strides[:1], padding, dilation[:1])
     total = 0
     for slab, plane in zip(slabs, kernel, strict=True):
         images = slab.reshape(-1, *x.shape[2:])
         total = total + _conv(images, plane, strides[1:], padding, dilation[1:])
-    return total.reshape(n, total.shape[0] // max(n, 1), *total.shape[1:])
+    return total.reshape(*slab.shape[:2], *total.shape[1:])
 
 
 def _conv_transpose(x: Any, kernel: Any, strides: Any, crops: Any, dilation: Any) -> Any:

@@ -88,6 +88,8 @@ def convert(x: Any, dtype: str | None = None) -> Any:
         return jnp.asarray(x, None if dtype is None else native_dtype(dtype))
     if getattr(x, "dtype", 0) == "string":
         return x
+    if hasattr(x, "__jax_array__"):  # a size that jax.export leaves open; arrays of JAX's friends
+        return jnp.asarray(x, None if dtype is None else native_dtype(dtype))
     if isinstance(x, jax.experimental.sparse.JAXSparse):
         return x if dtype is None else cast(x, dtype)
     if (entries := host_entries(x)) is not None:

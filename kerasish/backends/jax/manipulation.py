@@ -143,7 +143,8 @@ def nonzero(x: Any) -> tuple[Any, ...]:
 
 
 def size(x: Any) -> Any:
-    return np.int32(x.size)  # known while a function is traced, so good for shapes
+    # Known while a function is traced, so good for shapes; jax.export may leave sizes open.
+    return np.int32(x.size) if isinstance(x.size, int) else x.size
 
 
 def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
