@@ -12,6 +12,7 @@ and shape inference are all made of it.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Iterable
@@ -80,6 +81,13 @@ def activate(adapter: Any) -> None:
 
 lending = threading.RLock()
 """Held while a frame is open: the values of variables are lent to one thread at a time."""
+
+
+if hasattr(os, "register_at_fork"):  # a forked process begins with no variable lent, no lock held
+    for _lock in (lending, _meeting):
+        os.register_at_fork(
+            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+        )
 
 
 class Frame:

@@ -1,13 +1,16 @@
 """What one thread is in the middle of is none of another's business."""
 
+import os
+import signal
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 
 import kerasish as keras
-from kerasish import backends, errors
+from kerasish import backends, config, errors
 from kerasish.saving import serialization
 
 L = keras.layers
@@ -132,3 +135,35 @@ def test_a_file_that_one_thread_trusts_is_not_trusted_by_another():
             done.set()
 
     together(trusting, cautious)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*")
+def test_a_process_that_is_forked_during_a_gradient_of_another_thread():
+    """It has whole variables, and may compute."""
+    with config.backend_scope("numpy"):
+        variable = keras.Variable([1.0, 2.0])
+        inside, stop = threading.Event(), threading.Event()
+
+        def gradients():
+            while not stop.is_set():
+                with keras.StatelessScope([(variable, np.zeros(2, "float32"))]):
+                    inside.set()
+                    time.sleep(0.01)
+
+        thread = threading.Thread(target=gradients)
+        thread.start()
+        inside.wait()
+        codes = []
+        for _ in range(3):
+            if not (child := os.fork()):
+                signal.alarm(20)
+                whole = variable.numpy().tolist() == [1.0, 2.0]
+                _, (grad,) = keras.value_and_grad(
+                    lambda: keras.ops.sum(keras.ops.square(variable)), [variable]
+                )
+                os._exit(0 if whole and grad.tolist() == [2.0, 4.0] else 1)
+            codes.append(os.waitpid(child, 0)[1])
+        stop.set()
+        thread.join()
+    assert codes == [0, 0, 0]
