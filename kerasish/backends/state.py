@@ -12,10 +12,11 @@ and shape inference are all made of it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 engine: Any = None
@@ -44,7 +45,7 @@ class Here:
         self.names: list[tuple[str, Any]] = []
         """The open name scopes, each with whose it is."""
         self.drawing_for: str | None = None
-        """The path of the variable that is being initialised."""
+        """The path of the variable that is being initialised: initializers draw by it."""
         self.memory: int | None = None
         """How many bytes the variables that are made may still take, or `None` for any number."""
         self.stateless: list[Any] = []
@@ -67,6 +68,17 @@ class _Local(threading.local):
 
 
 local = _Local()
+
+
+@contextlib.contextmanager
+def holding(here: Any, name: str, value: Any) -> Iterator[None]:
+    """An attribute of what a thread is in the middle of is another for the length of a block."""
+    before = getattr(here, name)
+    setattr(here, name, value)
+    try:
+        yield
+    finally:
+        setattr(here, name, before)
 
 
 def activate(adapter: Any) -> None:

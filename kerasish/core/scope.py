@@ -8,32 +8,20 @@ from typing import Any
 
 from kerasish import backends
 from kerasish.backends import state
-from kerasish.backends.state import local
+from kerasish.backends.state import holding, local
 from kerasish.errors import InvalidArgument, UnsafeFile
 
 _uids: dict[str, int] = {}
 
 
-@contextlib.contextmanager
-def autocast_scope(dtype: str | None) -> Iterator[None]:
+def autocast_scope(dtype: str | None) -> contextlib.AbstractContextManager[None]:
     """Float variables read as `dtype` for the length of a block."""
-    here = local.here
-    before, here.autocast = here.autocast, dtype
-    try:
-        yield
-    finally:
-        here.autocast = before
+    return holding(local.here, "autocast", dtype)
 
 
-@contextlib.contextmanager
-def memory_scope(limit: int) -> Iterator[None]:
+def memory_scope(limit: int) -> contextlib.AbstractContextManager[None]:
     """Variables made in the block take no more than `limit` bytes."""
-    here = local.here
-    before, here.memory = here.memory, limit
-    try:
-        yield
-    finally:
-        here.memory = before
+    return holding(local.here, "memory", limit)
 
 
 def take_memory(path: str, size: int) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from kerasish import backends, dtypes
-from kerasish.backends.state import local
+from kerasish.backends.state import holding, local
 from kerasish.core import operators, scope
 from kerasish.errors import InvalidArgument, ShapeError
 
@@ -89,7 +88,7 @@ class Variable(operators.Operators):
             dtype = dtypes.standardize(dtype)
             shape = self._check_shape(shape)
             scope.take_memory(self.path, math.prod(shape) * dtypes.numpy_dtype(dtype).itemsize)
-            with backends.concrete(), _drawing_for(self.path):
+            with backends.concrete(), holding(local.here, "drawing_for", self.path):
                 value = backends.to_host(initializer(shape, dtype=dtype))
             value = dtypes.host_array(value)
             if value.shape != shape:
@@ -299,14 +298,3 @@ class Variable(operators.Operators):
 
 
 operators.install(Variable, ("invert",))
-
-
-@contextlib.contextmanager
-def _drawing_for(path: str) -> Iterator[None]:
-    """The path of the variable being initialised: initializers key their random stream by it."""
-    here = local.here
-    before, here.drawing_for = here.drawing_for, path
-    try:
-        yield
-    finally:
-        here.drawing_for = before

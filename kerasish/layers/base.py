@@ -726,11 +726,11 @@ class Layer(Operation):
         here = local.here
         if here.depth == 0 and _Call.losses_used:
             self._clear_losses()
-        before, cast = here.training, here.autocast
-        here.depth += 1
-        here.training = training
         compute = self.compute_dtype
-        here.autocast = compute if self.autocast and compute != self.variable_dtype else None
+        autocast = compute if self.autocast and compute != self.variable_dtype else None
+        before, cast = here.training, here.autocast
+        here.depth += 1  # nothing is called from here to `try`: no interruption can come between
+        here.training, here.autocast = training, autocast
         try:
             if self._called and not self._has_unbuilt:
                 outputs = self.call(*args, **kwargs)
@@ -911,11 +911,12 @@ class Layer(Operation):
 
     def _call_in_context(self, *args: Any, **kwargs: Any) -> Any:
         here = local.here
-        before, cast = here.training, here.autocast
-        here.depth += 1
-        here.training = kwargs.get("training", before)
         compute = self.compute_dtype
-        here.autocast = compute if self.autocast and compute != self.variable_dtype else None
+        autocast = compute if self.autocast and compute != self.variable_dtype else None
+        before, cast = here.training, here.autocast
+        training = kwargs.get("training", before)
+        here.depth += 1
+        here.training, here.autocast = training, autocast
         try:
             with scope.name_scope(self.name, caller=self):
                 return self.call(*args, **kwargs)

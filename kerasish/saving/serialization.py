@@ -16,12 +16,12 @@ import inspect
 import sys
 import threading
 import types
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from kerasish import backends, dtypes
+from kerasish.backends.state import holding
 from kerasish.core.symbolic import KerasTensor
 from kerasish.errors import InvalidArgument, KerasishError, UnknownObject, UnsafeFile
 from kerasish.saving import object_registration as registration
@@ -54,24 +54,14 @@ class _Here(threading.local):
 _here = _Here()
 
 
-@contextlib.contextmanager
-def safe_mode_scope(safe: bool) -> Iterator[None]:
+def safe_mode_scope(safe: bool) -> contextlib.AbstractContextManager[None]:
     """Whether Python code stored in configs (lambdas) is refused, for the length of a block."""
-    before, _here.safe_mode = _here.safe_mode, bool(safe)
-    try:
-        yield
-    finally:
-        _here.safe_mode = before
+    return holding(_here, "safe_mode", bool(safe))
 
 
-@contextlib.contextmanager
-def functions_as_they_are() -> Iterator[None]:
+def functions_as_they_are() -> contextlib.AbstractContextManager[None]:
     """Configs that are made and read in a block need no names for functions."""
-    before, _here.functions_stay = _here.functions_stay, True
-    try:
-        yield
-    finally:
-        _here.functions_stay = before
+    return holding(_here, "functions_stay", True)
 
 
 def in_safe_mode() -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from kerasish.backends.eager import (
     while_loop,
 )
 from kerasish.backends.sparse import host_entries
-from kerasish.backends.state import local
+from kerasish.backends.state import holding, local
 from kerasish.errors import BackendError
 
 __all__ = [
@@ -71,19 +71,13 @@ def device() -> torch.device:
     return _here.device
 
 
-@contextlib.contextmanager
-def device_scope(name: str) -> Iterator[None]:
-    before = _here.device
+def device_scope(name: str) -> contextlib.AbstractContextManager[None]:
     target = torch.device(name.replace("gpu", "cuda") if name.startswith("gpu") else name)
     if target.type not in ("cpu", "meta") and target.type != _default_device().type:
         raise BackendError(
             f"torch sees no device {name!r} here. Devices: {devices()}."
         )
-    _here.device = target
-    try:
-        yield
-    finally:
-        _here.device = before
+    return holding(_here, "device", target)
 
 
 def devices(kind: str | None = None) -> list[str]:
@@ -246,10 +240,10 @@ def value_and_grad(
     fn: Callable[..., Any], variables: Sequence[Any], args: Sequence[Any] = ()
 ) -> tuple[tuple[Any, Any], list[Any]]:
     """((value, aux), gradients) of `fn(*args) -> (value, aux)`."""
-    _here.depth += 1
-    before = torch.is_grad_enabled()
-    set_grad_enabled(True)
+    depth, before = _here.depth, torch.is_grad_enabled()
     try:
+        _here.depth = depth + 1
+        set_grad_enabled(True)
         leaves = values(variables)
         frozen = [i for i, leaf in enumerate(leaves) if not leaf.requires_grad]
         for i in frozen:
@@ -263,10 +257,10 @@ def value_and_grad(
         else:
             value, aux = fn(*inputs)
     finally:
-        _here.depth -= 1
+        _here.depth = depth
         set_grad_enabled(before)
-    grads = _gradients(value, leaves + inputs, _here.depth > 0)
-    if _here.depth == 0:
+    grads = _gradients(value, leaves + inputs, depth > 0)
+    if depth == 0:
         value = value.detach()
         aux = _detached(aux)
     return (value, aux), grads
@@ -347,11 +341,8 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
     elements = tree.map_structure(convert, elements)
-    _here.mapping += 1
-    try:
+    with holding(_here, "mapping", _here.mapping + 1):
         return torch.vmap(function, randomness="different")(elements)
-    finally:
-        _here.mapping -= 1
 
 
 def eval_shape(fn: Callable[..., Any], specs: Sequence[Any]) -> Any:
